@@ -1,0 +1,110 @@
+"""Serves simulators on free loopback ports, several in one process."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from crossdock.sandbox.admin import PREFIX, AdminDoor
+from crossdock.sandbox.clock import SandboxClock
+from crossdock.sandbox.sending import CUT_EXTENSION
+from crossdock.sandbox.simulator import Simulator
+
+
+class Served:
+    """A simulator that answers at `url` until it is closed."""
+
+    def __init__(self, simulator: Simulator, url: str, admin: str, server: uvicorn.Server) -> None:
+        self.simulator = simulator
+        self.url = url
+        self.admin = admin
+        self._server = server
+        self._task: asyncio.Task[None] | None = None
+
+    def as_line(self) -> dict[str, Any]:
+        """What `crossdock sandbox NAME --json` prints. It holds secrets, though only of the sandbox."""
+        return {
+            "name": self.simulator.name,
+            "url": self.url,
+            "credentials": self.simulator.credentials(),
+            "admin": self.admin,
+        }
+
+    async def start(self, listener: socket.socket) -> None:
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise RuntimeError(f"the simulator {self.simulator.name} stopped before it answered")
+            await asyncio.sleep(0.005)
+
+    async def close(self) -> None:
+        """Ends webhooks and withheld answers, then the server. May be called twice."""
+        await self.simulator.close()
+        self._server.should_exit = True
+        if self._task:
+            await self._task
+            self._task = None
+
+
+async def serve(
+    simulators: Sequence[Simulator], host: str = "127.0.0.1", time_scale: float | None = None
+) -> list[Served]:
+    """Starts all or none. `time_scale`: simulated seconds in a real one; None keeps each its own clock."""
+    started: list[Served] = []
+    try:
+        for simulator in simulators:
+            if time_scale is not None:
+                simulator.set_clock(SandboxClock(time_scale))
+            started.append(await _serve_one(simulator, host))
+    except BaseException:
+        await asyncio.gather(*(served.close() for served in started))
+        raise
+    return started
+
+
+async def _serve_one(simulator: Simulator, host: str) -> Served:
+    listener = socket.create_server((host, 0), backlog=512)
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    simulator.url = url
+    door = AdminDoor(simulator)
+    config = uvicorn.Config(
+        door,
+        http=_CuttableProtocol,
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    served = Served(simulator, url, f"{url}{PREFIX}{door.token}", _QuietServer(config))
+    await served.start(listener)
+    return served
+
+
+class _QuietServer(uvicorn.Server):
+    """Leaves signals to the program that serves."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class _CuttableProtocol(HttpToolsProtocol):
+    """Lets the app reset its connection: SO_LINGER of zero seconds makes the kernel send RST, not FIN."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        extensions: dict[str, Callable[[], None]] = {CUT_EXTENSION: self._reset}
+        self.scope["extensions"] = extensions  # type: ignore[typeddict-item]
+
+    def _reset(self) -> None:
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
