@@ -257,8 +257,8 @@ def install(what: str, options: Sequence[str]) -> None:
     failure = work(what, [*installer(), *options], env)
     if failure:
         stop(
-            f"{failure}\n\nThis step failed; those before it are kept. If it was the network, type the same command"
-            " again;\nbehind a proxy or a mirror, set HTTPS_PROXY or PIP_INDEX_URL first."
+            f"{failure}\n\nThis step failed; those before it are kept. If it was the network, type the same "
+            "command again;\nbehind a proxy or a mirror, set HTTPS_PROXY or PIP_INDEX_URL first."
         )
 
 

@@ -1,0 +1,1 @@
+"""The stages between receiving and delivering, one file a stage."""

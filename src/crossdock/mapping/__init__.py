@@ -1,0 +1,1 @@
+"""A flow's map as a whole: the jq program with its tables, defaults and normalisers."""

@@ -1,0 +1,1 @@
+"""Canonical models: what an order, a customer or an invoice is, whatever platform it comes from."""

@@ -1,0 +1,1 @@
+"""The vault, access, redaction: what keeps secrets secret."""

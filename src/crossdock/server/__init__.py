@@ -1,0 +1,1 @@
+"""The HTTP face: hooks in front, health and metrics beside."""

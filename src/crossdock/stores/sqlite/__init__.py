@@ -1,0 +1,1 @@
+"""The store on one SQLite file, through one writer thread with group commit."""

@@ -1,0 +1,1 @@
+"""What a hub tells about itself: metrics and logs."""
