@@ -1,0 +1,96 @@
+"""The rows of the effect journal: deliveries, their effects, the exchanges that carried them, and each attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from crossdock.core.effects import EffectClass
+from crossdock.core.states import DeliveryState, WaitingFor
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event × one flow."""
+
+    id: str
+    flow: str
+    event_id: str
+    key: str
+    partitionkey: str
+    partition: int
+    number: int
+    """its event's place; deliveries of one partition key go in this order"""
+    state: DeliveryState = DeliveryState.WAITING
+    waiting_for: WaitingFor | None = WaitingFor.KEY
+    reason: str = ""
+    """why it is where it is, for a person"""
+    due_at: float = 0.0
+    """engine time before which nothing is tried; for a need, its deadline"""
+    attempts: int = 0
+    """those that used up the retry policy"""
+    generation: int = 0
+    revision: int = 0
+    batch: str = ""
+    """deliveries that went out together are driven again together"""
+    outbound: bytes = b""
+    """the mapped items, frozen with the first intent (JSON); \"\" before it"""
+    planned_at: float = 0.0
+    settled_at: float = 0.0
+
+
+class ExchangeState(StrEnum):
+    INTENT = "intent"
+    """committed, perhaps sent: after a crash this is unknown"""
+    OK = "ok"
+    NOT_DONE = "not_done"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    ABANDONED = "abandoned"
+    """a stale revision, replaced by a newer one"""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One frozen request carrying the effects of one or more deliveries; or a journalled read (`effect` None)."""
+
+    id: str
+    batch: str
+    """the delivery id, or the id of the batch"""
+    connection: str
+    step: str
+    revision: int
+    effect: EffectClass | None
+    request: bytes
+    """`Http.freeze()`, unsigned"""
+    request_hash: str
+    state: ExchangeState = ExchangeState.INTENT
+    answer: bytes = b""
+    """the verdict's answer as JSON: what a re-driven action is told"""
+    why: str = ""
+    first_sent_at: float = 0.0
+    ended_at: float = 0.0
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """item × step: what must happen once."""
+
+    id: str
+    delivery_id: str
+    exchange_id: str
+    item: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    exchange_id: str
+    number: int
+    started_at: float
+    ended_at: float
+    outcome: ExchangeState
+    status: int
+    """HTTP status, 0 when there was no answer"""
+    detail: str = ""

@@ -1,0 +1,74 @@
+"""What stops us: one closed tree, each with a sentence for a person and what to do next.
+
+What happened to an *effect* is never an exception; it is a `Verdict` (see `core.verdict`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class CrossdockError(Exception):
+    """`what` happened, in words for a person; `hint` says what to do next. Neither holds a secret."""
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  {self.hint}" if self.hint else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a project. `file` is relative to the project; lines and columns start at 1, 0 = unknown."""
+
+    file: str
+    line: int
+    column: int
+    what: str
+    hint: str = ""
+    severity: str = "error"
+    """`error` stops a hub from starting; `warning` is told and counted."""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        text = f"{place}: {'warning: ' if self.severity == 'warning' else ''}{self.what}"
+        return f"{text}\n    {self.hint}" if self.hint else text
+
+
+class ProjectError(CrossdockError):
+    """A person must change the project. Holds every problem found in one run, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class CredentialError(CrossdockError):
+    """A person must reconnect or supply a secret: the connection pauses, its messages wait."""
+
+
+class StoreError(CrossdockError):
+    """The store cannot be trusted or reached: intake stops, nothing is acknowledged."""
+
+
+class TransportError(CrossdockError):
+    """No answer was had. `sent` tells whether a byte of the request may have left this machine.
+
+    `sent=False` (name lookup, connect, TLS, a refused address) is a definite not-done; `sent=True` is unknown.
+    """
+
+    def __init__(self, what: str, *, sent: bool, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.sent = sent
+
+
+class NotJson(CrossdockError):
+    """Bytes that claimed to be JSON and are not, or not strictly."""
+
+
+class UsageError(CrossdockError):
+    """A command was typed in a way that cannot be meant: exit code 2."""

@@ -1,0 +1,73 @@
+"""Canonical facts: immutable, keyed, the same however often and by whichever way they were seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossdock.core.ids import digest, partition_of
+
+STREAM = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A CloudEvents 1.0 event, with the hub's fixed attributes."""
+
+    id: str
+    connection: str
+    account: str
+    """whose data it is at the platform"""
+    model: str
+    major: int
+    verb: str
+    """created | updated | deleted"""
+    key: str
+    """the entity"""
+    partitionkey: str
+    """what is kept in order: a refund carries its order's key"""
+    version: str
+    """the source's own, sortable as text"""
+    occurred_at: float
+    cause: str
+    """the message that said it"""
+    origin: str
+    """the effect id, when the hub itself made the change; else \"\""""
+    data: bytes
+    """the model's instance, as JSON"""
+    stale: bool = False
+    """a newer version of the entity was already known when this one came"""
+    number: int = 0
+    """place in its partition of `events`, gapless in commit order; given by the store"""
+    appended_at: float = 0.0
+
+    @property
+    def type(self) -> str:
+        return f"{self.model}.{self.verb}"
+
+    @property
+    def partition(self) -> int:
+        return partition_of(self.partitionkey)
+
+    def cloudevent(self, data: object) -> dict[str, object]:
+        """The CloudEvents JSON form; `data` is the decoded instance."""
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": f"crossdock://{self.connection}/{self.account}",
+            "type": self.type,
+            "subject": self.key,
+            "dataschema": f"crossdock:models/{self.model}@{self.major}",
+            "datacontenttype": "application/json",
+            "partitionkey": self.partitionkey,
+            "key": self.key,
+            "version": self.version,
+            "account": self.account,
+            "cause": self.cause,
+            **({"origin": self.origin} if self.origin else {}),
+            "data": data,
+        }
+
+
+def event_id(account: str, model: str, key: str, verb: str, version: str, data: bytes) -> str:
+    """The same fact seen by webhook, poll and sweep is one event. `data` is canonical JSON."""
+    return digest("event", account, model, key, verb, version, data)

@@ -1,0 +1,157 @@
+"""The door to a store: one write, a few reads. A contract suite in `testing/` holds every store to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange
+from crossdock.core.event import Event
+from crossdock.core.lanes import Lane
+from crossdock.core.message import Arrival, Message
+from crossdock.core.states import DeliveryState, MessageState, WaitingFor
+from crossdock.core.wire import PayloadRef
+from crossdock.core.work import Committed, Entity, NotCommitted, Work
+from crossdock.core.xref import CrossReference
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A lane held by this worker: where its reader stands and the fence under which it may write."""
+
+    position: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    version: int
+    value: bytes
+
+
+class Store(Protocol):
+    """All instants come from the caller. Reads see every commit that finished before they began."""
+
+    async def apply(self, work: Work) -> Committed | NotCommitted:
+        """Atomic and durable when it returns. The Work's id is stored: applying the same id again changes nothing
+        and answers Committed. In a group commit a refused neighbour harms nobody. Raises StoreError when the
+        outcome cannot be durable; then nothing may be acknowledged."""
+        ...
+
+    async def applied(self, work_id: str) -> bool:
+        """Whether this Work was committed: answers commit-unknown. Ids are kept at least one day."""
+        ...
+
+    async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
+        """Those of the lanes that this worker holds from now until `until`; others are held elsewhere.
+        A new holder gets a higher fence. Renewing keeps the fence."""
+        ...
+
+    async def read(self, after: Mapping[Lane, int], limit: int) -> Sequence[Message] | Sequence[Event]:
+        """What follows each lane's position, in number order within a lane, at most `limit` rows in all.
+        The lanes share one stream. Gapless: a number is only read when all before it are committed."""
+        ...
+
+    async def heads(self, stream: str) -> Sequence[int]:
+        """The last number of each of the 32 partitions; 0 = empty."""
+        ...
+
+    async def payloads(self, refs: Iterable[PayloadRef]) -> Mapping[str, bytes]:
+        """By payload id. Ids that retention has removed are left out."""
+        ...
+
+    # --- what the engine asks by name ---------------------------------------------------------------------------
+
+    async def messages(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        connection: str = "",
+        state: MessageState | None = None,
+        limit: int = 100,
+    ) -> Sequence[Message]:
+        """By ids, or the newest first of a connection and state."""
+        ...
+
+    async def arrival(self, arrival_id: str) -> Arrival | None: ...
+
+    async def record(self, message_id: str) -> PayloadRef | None:
+        """The hydrated record kept beside a message."""
+        ...
+
+    async def events(self, ids: Sequence[str] = (), *, key: str = "", limit: int = 1000) -> Sequence[Event]:
+        """By ids, or those of an entity key or partition key, oldest first."""
+        ...
+
+    async def entities(self, keys: Iterable[tuple[str, str, str]]) -> Mapping[tuple[str, str, str], Entity]:
+        """Newest known versions by (account, model, key)."""
+        ...
+
+    async def deliveries(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        event_ids: Sequence[str] = (),
+        flow: str = "",
+        states: Iterable[DeliveryState] = (),
+        waiting_for: WaitingFor | None = None,
+        partitionkey: str = "",
+        limit: int = 1000,
+    ) -> Sequence[Delivery]:
+        """Those that match all that is given, in (partition, number) order."""
+        ...
+
+    async def next_of_key(self, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
+        """The first delivery of this key after that number that is not settled (any state but the final three)."""
+        ...
+
+    async def heads_of_keys(self, flow: str, limit: int) -> Sequence[Delivery]:
+        """At most one delivery a key: the first that is open or held (or dead), oldest first. What a restarted
+        hub picks up again."""
+        ...
+
+    async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
+        """The journal of these batches or deliveries, in the order in which they were made."""
+        ...
+
+    async def effects(self, delivery_ids: Sequence[str]) -> Sequence[Effect]: ...
+
+    async def attempts(self, exchange_ids: Sequence[str]) -> Sequence[Attempt]: ...
+
+    async def cross_references(
+        self,
+        *,
+        account: str = "",
+        model: str = "",
+        keys: Sequence[str] = (),
+        remote_ids: Sequence[str] = (),
+        limit: int = 1000,
+    ) -> Sequence[CrossReference]:
+        """By account and model with keys or remote ids; or all of a key over every account (account "")."""
+        ...
+
+    async def cell(self, name: str) -> Cell | None: ...
+
+    async def cells(self, prefix: str) -> Mapping[str, Cell]: ...
+
+    async def counts(self) -> Mapping[tuple[str, str], int]:
+        """(scope, name) → amount."""
+        ...
+
+    async def tallies(self) -> Mapping[tuple[str, str, str], int]:
+        """Rows by state: ("message", connection, state) and ("delivery", flow, state) → how many are there now."""
+        ...
+
+    async def oldest_open(self, flow: str) -> float | None:
+        """When the oldest delivery that is not settled was planned."""
+        ...
+
+    async def prune(self, before: Mapping[str, float], limit: int) -> Mapping[str, int]:
+        """Removes settled rows older than the instant of their kind (`payloads`, `messages`, `events`, `effects`),
+        at most `limit` of each; returns how many of each went. Nothing open, held or dead is ever removed."""
+        ...
+
+    async def close(self) -> None:
+        """After everything queued is durable."""
+        ...

@@ -1,0 +1,32 @@
+"""Cross-references: which record in which account is this entity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LinkState(StrEnum):
+    CLAIMED = "claimed"
+    """an effect is creating the record"""
+    LINKED = "linked"
+    MOVED = "moved"
+    """the platform merged it into another record"""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossReference:
+    """(account, model, key) and (account, model, remote id) are each unique."""
+
+    account: str
+    model: str
+    key: str
+    state: LinkState
+    remote_id: str = ""
+    effect_id: str = ""
+    """who claimed it, or who wrote it last"""
+    version: str = ""
+    """the platform's own version of the record as last written or read (SyncToken, updatedAt)"""
+    fingerprint: str = ""
+    """hash of the canonical values that the hub last wrote: an equal inbound event is its echo"""
+    updated_at: float = 0.0
