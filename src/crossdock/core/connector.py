@@ -143,11 +143,16 @@ class Action:
     """the input says all of the entity: a newer event may replace an older one that waits (`collapse: latest`)"""
     finds: ClassVar[bool] = False
     """has a `find`"""
+    echo: ClassVar[str] = ""
+    """topic whose inbound map reads the receipt's `record`: how the hub knows its own writes when they come back"""
     links: ClassVar[bool] = True
     """records a cross-reference for (destination account, model, key)"""
 
     def perform(self, items: Sequence[Outbound]) -> Steps[Mapping[ItemId, Receipt]]:
-        """Sends what is needed and returns a receipt for each item that an answer said is done."""
+        """Sends what is needed and returns a receipt for each item that an answer said is done.
+
+        An item with a `remote_id` exists already (linked, or adopted by `find`): it is brought up to date, or, where
+        the record never changes, gets its receipt without a call."""
         raise NotImplementedError
 
     def find(self, item: Outbound) -> Steps[Found | None]:
@@ -361,6 +366,6 @@ class Connector:
 
 __all__ = [
     "Action", "AuthExpired", "Budget", "Call", "ConnectionSettings", "Connector", "Done", "Found", "Hydrate",
-    "Inbound", "ItemId", "Items", "Limit", "OAuth", "OneStepAction", "Outbound", "Page", "Part", "Pause", "Poll", "Receipt",
-    "Rejected", "Reply", "Steps", "Webhook",
+    "Inbound", "ItemId", "Items", "Limit", "OAuth", "OneStepAction", "Outbound", "Page", "Part", "Pause", "Poll",
+    "Receipt", "Rejected", "Reply", "Steps", "Webhook",
 ]  # fmt: skip

@@ -32,6 +32,8 @@ class Event:
     """the message that said it"""
     origin: str
     """the effect id, when the hub itself made the change; else \"\""""
+    trail: str
+    """with an origin: the accounts (comma-separated) that the fact has been through; a flow to one of them skips it"""
     data: bytes
     """the model's instance, as JSON"""
     stale: bool = False

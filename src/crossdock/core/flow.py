@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from crossdock.core.connector import Action, Connector
 from crossdock.core.errors import CrossdockError
+from crossdock.core.keys import EntityKeys
 from crossdock.core.retry import RetryPolicy
 
 
@@ -76,6 +77,8 @@ class Inlet:
 
     topic: str
     map: Mapper
+    keys: EntityKeys
+    """the map's `entity_key`"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,4 +29,6 @@ class CrossReference:
     """the platform's own version of the record as last written or read (SyncToken, updatedAt)"""
     fingerprint: str = ""
     """hash of the canonical values that the hub last wrote: an equal inbound event is its echo"""
+    trail: str = ""
+    """accounts (comma-separated) through which the written fact had come: where its echo must not go back to"""
     updated_at: float = 0.0
