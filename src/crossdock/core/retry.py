@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Waits of first_delay_s, doubled each time, up to max_delay_s: 2, 4, 8 … 300 s: twelve attempts in about 25 min."""
+    """Waits of first_delay_s, doubled each time, up to max_delay_s: 2, 4, 8 … 300 s; twelve take about 25 min."""
 
     attempts: int = 12
     first_delay_s: float = 2.0

@@ -119,7 +119,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Write the cross-reference as linked, whatever was there under the same (account, model, key).
+    """Write the cross-reference (linked, or moved), whatever was there under the same (account, model, key).
 
     A Link whose remote id already belongs to another key refuses the Work: two entities, one record."""
 

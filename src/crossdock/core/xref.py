@@ -11,7 +11,7 @@ class LinkState(StrEnum):
     """an effect is creating the record"""
     LINKED = "linked"
     MOVED = "moved"
-    """the platform merged it into another record"""
+    """the platform keeps it in another entity's record (a merge, or one e-mail address for two customers): see `moved_to`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class CrossReference:
     """the platform's own version of the record as last written or read (SyncToken, updatedAt)"""
     fingerprint: str = ""
     """hash of the canonical values that the hub last wrote: an equal inbound event is its echo"""
+    moved_to: str = ""
+    """with `moved`: the key of the entity whose record holds this one now; `remote_id` is then \"\""""
     trail: str = ""
     """accounts (comma-separated) through which the written fact had come: where its echo must not go back to"""
     updated_at: float = 0.0
