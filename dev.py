@@ -249,9 +249,7 @@ def installer() -> list[str | Path]:
 
 
 def install(what: str, options: Sequence[str]) -> None:
-    env = dict(
-        os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", PIP_USER="0", PIP_USE_PEP517="1"
-    )
+    env = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", PIP_USER="0", PIP_USE_PEP517="1")
     for name in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX"):
         env.pop(name, None)
     failure = work(what, [*installer(), *options], env)
