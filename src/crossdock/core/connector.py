@@ -126,33 +126,34 @@ class Found:
 class Action:
     """What a connector can do. Class attributes are its spec; the guarantee of a flow follows from them."""
 
-    name: ClassVar[str]
-    model: ClassVar[str]
+    name: str
+    model: str
     """the canonical model whose entity the action writes; its cross-references are of this model"""
-    input: ClassVar[str | Mapping[str, Any]]
+    input: str | Mapping[str, Any]
     """a canonical model's name, or a JSON Schema; "any" accepts every JSON value"""
-    effects: ClassVar[tuple[EffectClass, ...]]
-    key_retention_s: ClassVar[float] = 86_400.0
+    effects: tuple[EffectClass, ...]
+    key_retention_s: float = 86_400.0
     """native_key: how long the platform is known to remember a key"""
-    settle_s: ClassVar[float] = 0.0
+    settle_s: float = 0.0
     """lookup: how long after an unknown outcome the platform's index needs before `find` can be believed"""
-    match: ClassVar[tuple[str, ...]] = ()
+    match: tuple[str, ...] = ()
     """match keys by which `find` looks for a record that exists before the hub's first write, in words for a person"""
-    batch_size: ClassVar[int] = 1
-    whole_state: ClassVar[bool] = False
+    batch_size: int = 1
+    whole_state: bool = False
     """the input says all of the entity: a newer event may replace an older one that waits (`collapse: latest`)"""
-    finds: ClassVar[bool] = False
+    finds: bool = False
     """has a `find`"""
-    echo: ClassVar[str] = ""
+    echo: str = ""
     """topic whose inbound map reads the receipt's `record`: how the hub knows its own writes when they come back"""
-    links: ClassVar[bool] = True
+    links: bool = True
     """records a cross-reference for (destination account, model, key)"""
 
     def perform(self, items: Sequence[Outbound]) -> Steps[Mapping[ItemId, Receipt]]:
         """Sends what is needed and returns a receipt for each item that an answer said is done.
 
         An item with a `remote_id` exists already (linked, or adopted by `find`): it is brought up to date, or, where
-        the record never changes, gets its receipt without a call."""
+        the record never changes, gets its receipt without a call. Raises ValueError, with a sentence for a person, when
+        what it was given cannot be sent."""
         raise NotImplementedError
 
     def find(self, item: Outbound) -> Steps[Found | None]:
@@ -237,8 +238,10 @@ class Part:
 class Webhook:
     """How a platform pushes. Pure: works on bytes and headers only."""
 
-    keep_headers: ClassVar[tuple[str, ...]] = ()
+    keep_headers: tuple[str, ...] = ()
     """headers kept with the arrival, lower case"""
+    secret: str = "webhook_secret"
+    """name of the credential's secret that signs; while it is being rotated, `<name>_previous` is let in too"""
 
     def challenge(self, request: Inbound, credential: Credential) -> Reply | None:
         """A handshake's answer, or None when the request is none."""
@@ -321,7 +324,7 @@ class Connector:
     name: ClassVar[str]
     title: ClassVar[str] = ""
     settings_type: ClassVar[type[ConnectionSettings]] = ConnectionSettings
-    secrets: ClassVar[tuple[str, ...]] = ()
+    secrets: tuple[str, ...] = ()
     """secrets a connection needs before it can start; those that `connect` obtains are not listed"""
     limits: Sequence[Limit] = ()
 
