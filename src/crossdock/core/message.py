@@ -36,6 +36,10 @@ class Message:
     """over the body without delivery counters: the same id with other content is a conflict"""
     body: PayloadRef
     received_at: float
+    hydrate: str = ""
+    """the connector's Hydrate that fetches the record; "" = the body is the record"""
+    remote_id: str = ""
+    """the record's id at the platform, for a hydrate"""
     state: MessageState = MessageState.RECEIVED
     reason: str = ""
     number: int = 0

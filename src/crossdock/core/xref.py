@@ -11,7 +11,7 @@ class LinkState(StrEnum):
     """an effect is creating the record"""
     LINKED = "linked"
     MOVED = "moved"
-    """the platform keeps it in another entity's record (a merge, or one e-mail address for two customers): see `moved_to`"""
+    """the platform keeps it in another entity's record (a merge, a shared e-mail address): see `moved_to`"""
 
 
 @dataclass(frozen=True, slots=True)

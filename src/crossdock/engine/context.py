@@ -1,0 +1,73 @@
+"""What every stage of a running hub works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from crossdock.core.clock import Clock
+from crossdock.core.flow import Connection, Landscape
+from crossdock.core.secret import Credential
+from crossdock.core.store import Store
+from crossdock.core.transport import Transport
+from crossdock.engine.signals import Signals
+
+
+class Vault(Protocol):
+    """Where credentials are kept. Implemented by `security.vault`."""
+
+    async def credential(self, connection: str) -> Credential: ...
+
+    async def put_credential(self, connection: str, credential: Credential) -> None:
+        """Durable when it returns; the previous refresh token is kept beside the new one."""
+        ...
+
+
+class Metrics(Protocol):
+    """What the stages count and measure. Implemented by `telemetry.metrics`."""
+
+    def accepted(self, connection: str, amount: int) -> None: ...
+    def rejected(self, connection: str, reason: str) -> None: ...
+    def quarantined(self, connection: str, amount: int) -> None: ...
+    def delivered(self, flow: str, amount: int, seconds: float) -> None: ...
+    def failed(self, flow: str, kind: str) -> None: ...
+    def exchange(self, connection: str, outcome: str, seconds: float) -> None: ...
+
+
+@dataclass(slots=True)
+class Context:
+    store: Store
+    landscape: Landscape
+    clock: Clock
+    transport: Transport
+    vault: Vault
+    metrics: Metrics
+    random: Callable[[], float]
+    """draws from [0, 1): jitter, nonces of no secrecy"""
+    worker: str = "hub"
+    signals: Signals = field(default_factory=Signals)
+    accounts: dict[str, str] = field(default_factory=dict)
+    """connection → account, known once its credential was read"""
+    paused: dict[str, str] = field(default_factory=dict)
+    """connection → why nothing is sent to it until a person acts (needs_reauth)"""
+
+    failed: list[BaseException] = field(default_factory=list)
+    """what no stage could survive (a store that cannot be trusted, a bug): the supervisor stops the hub"""
+
+    def fail(self, error: BaseException) -> None:
+        self.failed.append(error)
+        self.signals.ring("failed")
+
+    def connection(self, name: str) -> Connection:
+        return self.landscape.connections[name]
+
+    async def account(self, name: str) -> str:
+        """Whose data it is at this connection's platform."""
+        if name not in self.accounts:
+            credential = await self.vault.credential(name)
+            self.accounts[name] = self.connection(name).connector.account(credential) or name
+        return self.accounts[name]
+
+
+Known = Mapping[tuple[str, str, str], str]

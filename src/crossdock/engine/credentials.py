@@ -1,0 +1,106 @@
+"""Credentials in use: read once, renewed once for everybody, paused when only a person can help."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from crossdock.core.connector import Call, Pause, Steps
+from crossdock.core.errors import CredentialError
+from crossdock.core.secret import Credential
+from crossdock.core.verdict import Done, Refused
+from crossdock.engine.context import Context
+
+EARLY_S = 60.0
+"""A token that ends within this is renewed before it is used."""
+FRESH_S = 30.0
+"""A token refused this soon after it was renewed is not renewed again: the connection needs a person."""
+
+Ask = Callable[[str, Call, Credential], Awaitable[Any]]
+"""Sends one unjournalled call with this credential; returns its verdict."""
+
+
+class NotRenewed(Exception):
+    """The platform gave no answer about the token: nothing is lost, try again later."""
+
+
+class Credentials:
+    def __init__(self, context: Context, ask: Ask) -> None:
+        self._context = context
+        self._ask = ask
+        self._held: dict[str, Credential] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._renewed_at: dict[str, float] = {}
+
+    async def get(self, connection: str) -> Credential:
+        """The credential to sign with now. Raises CredentialError when a person must connect first."""
+        credential = self._held.get(connection)
+        if credential is None:
+            credential = self._held[connection] = await self._context.vault.credential(connection)
+        ends_at = credential.expires_at
+        connector = self._context.connection(connection).connector
+        if ends_at is not None and connector.refreshes and self._context.clock.civil() > ends_at - EARLY_S:
+            return await self.renew(connection, credential)
+        return credential
+
+    def forget(self, connection: str) -> None:
+        """Read it from the vault again: a person has connected anew."""
+        self._held.pop(connection, None)
+        self._renewed_at.pop(connection, None)
+
+    async def renew(self, connection: str, used: Credential) -> Credential:
+        """Renews the tokens, one caller at a time; the others get what the first one got. The new pair is durable
+        before its first use. Raises CredentialError when a person must act, NotRenewed when the platform is away."""
+        connector = self._context.connection(connection).connector
+        if not connector.refreshes:
+            raise CredentialError(
+                f"{connection}: the platform refuses the credentials",
+                hint=f"set them anew: crossdock secrets set {connection}",
+            )
+        async with self._locks.setdefault(connection, asyncio.Lock()):
+            held = self._held.get(connection)
+            if held is not None and held != used:
+                return held
+            now = self._context.clock.now()
+            if now - self._renewed_at.get(connection, float("-inf")) < FRESH_S:
+                raise CredentialError(
+                    f"{connection}: the platform refuses a token that it has just issued",
+                    hint=f"connect again: crossdock connect {connection}",
+                )
+            stored = await self._context.vault.credential(connection)
+            if stored != used:
+                self._held[connection] = stored
+                return stored
+            fresh = await self._drive(connection, connector.refresh(used, self._context.clock.civil()), used)
+            await self._context.vault.put_credential(connection, fresh)
+            self._held[connection] = fresh
+            self._renewed_at[connection] = now
+            return fresh
+
+    async def _drive(self, connection: str, steps: Steps[Credential], credential: Credential) -> Credential:
+        """A refresh is not journalled. One that the platform did not answer is tried again once with the same token:
+        many providers answer a repeat shortly after."""
+        answer: Any = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as stop:
+                fresh: Credential = stop.value
+                return fresh
+            if isinstance(step, Pause):
+                await self._context.clock.sleep(step.wait_s)
+                answer = None
+                continue
+            verdict = await self._ask(connection, step, credential)
+            if not isinstance(verdict, Done):
+                await self._context.clock.sleep(1.0)
+                verdict = await self._ask(connection, step, credential)
+            if isinstance(verdict, Refused):
+                raise CredentialError(
+                    f"{connection}: the platform will not renew the token: {verdict.why}",
+                    hint=f"connect again: crossdock connect {connection}",
+                )
+            if not isinstance(verdict, Done):
+                raise NotRenewed(f"the token could not be renewed: {getattr(verdict, 'why', 'no answer')}")
+            answer = verdict

@@ -1,0 +1,317 @@
+"""The deliveries of one flow: many keys at work at once, one delivery a key, and a key in trouble delays no other."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from crossdock.core.delivery import Delivery
+from crossdock.core.event import Event
+from crossdock.core.flow import Flow
+from crossdock.core.ids import digest
+from crossdock.core.states import SETTLED, DeliveryState, WaitingFor
+from crossdock.core.work import Committed, DeliveryMove, Work
+from crossdock.engine.context import Context
+from crossdock.engine.drive import Drive, Rooms
+from crossdock.engine.exchange import Exchanger
+from crossdock.engine.item import Item
+from crossdock.engine.journal import Journal
+from crossdock.engine.links import LinkBoard
+from crossdock.engine.prepare import Prepared
+
+NEVER = float("inf")
+MOST_LINES = 20_000
+"""Keys of one flow held in memory, a few hundred bytes each. Beyond that the flow plans nothing more: the backlog stays
+in the stream."""
+IDLE_S = 5.0
+
+
+NOBODY = Delivery(id="", flow="", event_id="", key="", partitionkey="", partition=0, number=0)
+
+
+@dataclass(slots=True)
+class Line:
+    """One partition key: the delivery at its head, and whether more stand behind it in the store."""
+
+    head: Delivery
+    event: Event | None = None
+    behind: bool = False
+    busy: bool = False
+    again: bool = False
+    """told, while busy, that what it waits for has happened"""
+    due_at: float = 0.0
+    """0 = as soon as there is a slot; NEVER = only a person or an event moves it"""
+
+
+class Deliverer:
+    """One flow's deliveries. `offer` takes what was planned; `run` works until `drain` ends it gently."""
+
+    def __init__(self, context: Context, exchanger: Exchanger, flow: Flow, board: LinkBoard) -> None:
+        self._context = context
+        self._exchanger = exchanger
+        self.flow = flow
+        self._prepared = Prepared(context, exchanger, flow, board)
+        self._rooms = Rooms(context, exchanger, self._prepared, board, flow)
+        self._lines: dict[str, Line] = {}
+        self._ready: deque[str] = deque()
+        self._timers: list[tuple[float, int, str]] = []
+        self._ticket = 0
+        self._running: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._unread = False
+        """more lines are in the store than were taken up"""
+
+    # --- what the planner sees ----------------------------------------------------------------------------------
+
+    def room(self) -> int:
+        """How many more events may be planned now. Parked keys do not count, up to MOST_LINES."""
+        if self._stopping or len(self._lines) >= MOST_LINES or self._unread:
+            return 0
+        return max(self.flow.in_flight * 8 - len(self._ready) - len(self._running), 0)
+
+    def offer(self, delivery: Delivery, event: Event) -> None:
+        """A delivery that was just planned, after its commit."""
+        line = self._lines.get(delivery.partitionkey)
+        if line is None:
+            self._lines[delivery.partitionkey] = Line(delivery, event)
+            self._ready.append(delivery.partitionkey)
+            self._wake.set()
+        else:
+            line.behind = True
+
+    def may_supersede(self, partitionkey: str) -> bool:
+        """Whether deliveries of this key wait somewhere: worth asking the store which."""
+        line = self._lines.get(partitionkey)
+        return line is not None
+
+    def withdraw(self, delivery: Delivery) -> bool:
+        """Takes a waiting delivery out of turn so that it can be superseded; False = it is at work right now."""
+        line = self._lines.get(delivery.partitionkey)
+        if line is None or line.head.id != delivery.id:
+            return True
+        if line.busy:
+            return False
+        line.busy = True
+        return True
+
+    async def superseded(self, delivery: Delivery) -> None:
+        """It was (or, on failure to commit, was not): its key goes on with what the store says."""
+        line = self._lines.get(delivery.partitionkey)
+        if line is not None and line.head.id == delivery.id:
+            await self._advance(delivery.partitionkey, delivery.number - 1)
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    async def take_up(self) -> None:
+        """After a start: what was open, held or dead when the hub ended."""
+        rows = await self._context.store.heads_of_keys(self.flow.name, MOST_LINES)
+        self._unread = len(rows) >= MOST_LINES
+        for row in rows:
+            if row.partitionkey not in self._lines:
+                self._lines[row.partitionkey] = Line(row, behind=True)
+                self._queue(row.partitionkey)
+
+    async def wake_key(self, partitionkey: str) -> None:
+        """A person has moved a delivery of this key."""
+        line = self._lines.get(partitionkey)
+        if line is not None and line.busy:
+            line.again = True
+            return
+        await self._advance(partitionkey, -1)
+
+    async def run(self) -> None:
+        while not self._stopping:
+            now = self._context.clock.now()
+            while self._timers and self._timers[0][0] <= now:
+                _, _, key = heapq.heappop(self._timers)
+                line = self._lines.get(key)
+                if line is not None and not line.busy and 0 < line.due_at <= now:
+                    line.due_at = 0.0
+                    self._ready.append(key)
+            pause_s = await self._pause_s()
+            while pause_s <= 0 and self._ready and len(self._running) < self.flow.in_flight:
+                lines = self._next_batch()
+                if lines:
+                    self._start(lines)
+                    pause_s = await self._pause_s()
+            if self._unread and len(self._lines) < MOST_LINES // 2:
+                await self.take_up()
+                continue
+            await self._sleep(pause_s)
+
+    async def drain(self, grace_s: float) -> None:
+        """Starts nothing more and waits for what is under way; what does not end in time stays in the journal."""
+        self._stopping = True
+        self._wake.set()
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_s)
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=1.0)
+
+    # --- turns --------------------------------------------------------------------------------------------------
+
+    async def _pause_s(self) -> float:
+        """How long the destination's breaker, or a person's absence, keeps this flow still."""
+        if self.flow.connection in self._context.paused:
+            return 1.0
+        gate = await self._exchanger.gate(self.flow.connection)
+        if gate.breaker.is_open and self._running:
+            return 1.0
+        return gate.probe_s()
+
+    async def _sleep(self, pause_s: float) -> None:
+        wait_s = IDLE_S
+        if self._timers:
+            wait_s = min(wait_s, max(self._timers[0][0] - self._context.clock.now(), 0.001))
+        if pause_s > 0:
+            wait_s = min(wait_s, pause_s)
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    def _next_batch(self) -> list[Line]:
+        lines: list[Line] = []
+        while self._ready and len(lines) < self.flow.action.batch_size:
+            line = self._lines.get(self._ready.popleft())
+            if line is None or line.busy or line.due_at > 0:
+                continue
+            line.busy = True
+            lines.append(line)
+        return lines
+
+    def _start(self, lines: list[Line]) -> None:
+        task = asyncio.create_task(self._work(lines))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+        self._context.signals.ring(f"room/{self.flow.name}")
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._context.fail(error)
+
+    async def _work(self, lines: list[Line]) -> None:
+        items = await self._items(lines)
+        ready: list[Item] = []
+        for item in items:
+            stop = await self._prepared.prepare(item, self._teller(item.delivery.partitionkey))
+            if stop is None:
+                ready.append(item)
+            else:
+                await self._apply_alone(item, stop)
+        for group in self._groups(ready):
+            account = await self._context.account(self.flow.connection)
+            await Drive(self._rooms, account, group, await self._journal(group)).run()
+        for item in items:
+            await self._after(item.delivery)
+
+    def _groups(self, items: list[Item]) -> list[list[Item]]:
+        return [items] if self.flow.action.batch_size > 1 and items else [[item] for item in items]
+
+    async def _journal(self, group: Sequence[Item]) -> Journal:
+        """Only a delivery that has been at work before has one; a batch is composed anew."""
+        row = group[0].delivery
+        if self.flow.action.batch_size > 1 or not row.outbound:
+            return Journal()
+        return Journal(await self._context.store.exchanges([row.id]), row.revision)
+
+    async def _items(self, lines: list[Line]) -> list[Item]:
+        unread = [line.head.event_id for line in lines if line.event is None]
+        events = {event.id: event for event in await self._context.store.events(unread)} if unread else {}
+        items: list[Item] = []
+        for line in lines:
+            event = line.event or events.get(line.head.event_id)
+            if event is None:
+                raise LookupError(f"the event {line.head.event_id} of delivery {line.head.id} is not in the store")
+            items.append(Item(line.head, event))
+            line.event = None
+        return items
+
+    def _teller(self, partitionkey: str) -> Callable[[], None]:
+        def tell() -> None:
+            line = self._lines.get(partitionkey)
+            if line is None:
+                return
+            if line.busy:
+                line.again = True
+            elif line.head.state is DeliveryState.WAITING:
+                line.due_at = 0.0
+                self._ready.append(partitionkey)
+                self._wake.set()
+
+        return tell
+
+    async def _apply_alone(self, item: Item, move: DeliveryMove) -> None:
+        same = move.after is item.delivery.state and move.reason == item.delivery.reason
+        if same and move.waiting_for is not None:
+            item.moved(move)
+            return
+        work = Work(digest("park", move.id, repr(self._context.clock.now())), delivery_moves=(move,))
+        if isinstance(await self._context.store.apply(work), Committed):
+            item.moved(move)
+            return
+        rows = await self._context.store.deliveries([move.id])
+        item.delivery = rows[0] if rows else item.delivery
+
+    # --- afterwards ---------------------------------------------------------------------------------------------
+
+    async def _after(self, row: Delivery) -> None:
+        line = self._lines[row.partitionkey]
+        line.head = row
+        if row.state in SETTLED or (row.state is DeliveryState.DEAD and self.flow.on_dead == "skip"):
+            await self._advance(row.partitionkey, row.number)
+            return
+        line.busy = False
+        if line.again and row.state is DeliveryState.WAITING:
+            line.again = False
+            line.due_at = 0.0
+            self._ready.append(row.partitionkey)
+            return
+        line.again = False
+        self._queue(row.partitionkey)
+
+    async def _advance(self, partitionkey: str, after_number: int) -> None:
+        """The key goes on with its first delivery after that number which is not settled. One that is planned while we
+        look sets `behind` again, so it is not missed."""
+        line = self._lines.get(partitionkey)
+        if line is None:
+            line = self._lines[partitionkey] = Line(NOBODY, behind=True)
+        line.busy = True
+        row = None
+        while row is None and line.behind:
+            line.behind = False
+            row = await self._context.store.next_of_key(self.flow.name, partitionkey, after_number)
+            while row is not None and row.state is DeliveryState.DEAD and self.flow.on_dead == "skip":
+                row = await self._context.store.next_of_key(self.flow.name, partitionkey, row.number)
+        if row is None:
+            del self._lines[partitionkey]
+            return
+        self._lines[partitionkey] = Line(row, behind=True)
+        self._queue(partitionkey)
+
+    def _queue(self, partitionkey: str) -> None:
+        """By the state of the key's head: now, at an instant, or when a person says so."""
+        line = self._lines[partitionkey]
+        row = line.head
+        if row.state in {DeliveryState.HELD, DeliveryState.DEAD}:
+            line.due_at = NEVER
+            return
+        soon = row.state is DeliveryState.WAITING and row.waiting_for is WaitingFor.KEY
+        if soon or row.due_at <= self._context.clock.now():
+            line.due_at = 0.0
+            self._ready.append(partitionkey)
+        else:
+            line.due_at = row.due_at
+            self._ticket += 1
+            heapq.heappush(self._timers, (row.due_at, self._ticket, partitionkey))
+        self._wake.set()

@@ -1,0 +1,53 @@
+"""A Work in the making: what several decisions want to write, gathered into one commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange
+from crossdock.core.work import (
+    Count,
+    CrossReferenceChange,
+    DeliveryMove,
+    ExchangeMove,
+    Guard,
+    Work,
+)
+
+
+@dataclass(slots=True)
+class Draft:
+    guards: list[Guard] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    delivery_moves: list[DeliveryMove] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    exchange_moves: list[ExchangeMove] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    cross_references: list[CrossReferenceChange] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)
+
+    def work(self, work_id: str) -> Work:
+        """The Work, once."""
+        return Work(
+            id=work_id,
+            guards=tuple(self.guards),
+            deliveries=tuple(self.deliveries),
+            delivery_moves=tuple(self.delivery_moves),
+            exchanges=tuple(self.exchanges),
+            exchange_moves=tuple(self.exchange_moves),
+            effects=tuple(self.effects),
+            attempts=tuple(self.attempts),
+            cross_references=tuple(self.cross_references),
+            counts=tuple(self.counts),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.delivery_moves
+            or self.exchanges
+            or self.exchange_moves
+            or self.deliveries
+            or self.cross_references
+            or self.counts
+        )

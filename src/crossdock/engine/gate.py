@@ -1,0 +1,77 @@
+"""What may be sent when: the account's budgets and concurrency, and the connection's breaker. One gate an account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from crossdock.core.clock import Clock
+from crossdock.core.limits import Breaker, Bucket, Budget, Limit
+
+REQUESTS = "requests"
+
+
+class Gate:
+    """First come, first served. Shared by every flow, poll and hydrate that speaks to the same account."""
+
+    def __init__(self, limits: Iterable[Limit], clock: Clock, *, most_at_once: int = 64) -> None:
+        limits = tuple(limits)
+        self._clock = clock
+        self._buckets = {limit.name: Bucket(limit, limit.capacity, clock.now()) for limit in limits}
+        at_once = min([limit.concurrency for limit in limits if limit.concurrency] or [most_at_once])
+        self._slots = asyncio.Semaphore(at_once)
+        self._line = asyncio.Lock()
+        self._not_before = 0.0
+        self.breaker = Breaker()
+
+    async def enter(self, cost: Mapping[str, float]) -> None:
+        """Waits for a slot and for every budget that the call draws on."""
+        await self._slots.acquire()
+        if not self._buckets and not self._not_before:
+            return
+        try:
+            async with self._line:
+                while (wait_s := self._wait_s(cost)) > 0:
+                    await self._clock.sleep(wait_s)
+                now = self._clock.now()
+                for name, amount in self._draws(cost):
+                    self._buckets[name] = self._buckets[name].draw(amount, now)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def leave(self) -> None:
+        self._slots.release()
+
+    def learn(self, budget: Budget) -> None:
+        """A platform may name a budget that its connector did not declare: it is then kept from here on."""
+        now = self._clock.now()
+        bucket = self._buckets.get(budget.name)
+        if bucket is None:
+            capacity = budget.capacity if budget.capacity is not None else max(budget.remaining, 1.0)
+            bucket = Bucket(Limit(budget.name, capacity, budget.per_s or capacity / 10.0), capacity, now)
+        self._buckets[budget.name] = bucket.learn(budget, now)
+
+    def hold_off(self, wait_s: float) -> None:
+        """The platform said how long nobody should call."""
+        self._not_before = max(self._not_before, self._clock.now() + wait_s)
+
+    def trouble(self) -> None:
+        self.breaker = self.breaker.failed(self._clock.now())
+
+    def fine(self) -> None:
+        if self.breaker.failures:
+            self.breaker = self.breaker.succeeded()
+
+    def probe_s(self) -> float:
+        """Seconds until calls may go again; 0 = now."""
+        return self.breaker.wait_s(self._clock.now())
+
+    def _draws(self, cost: Mapping[str, float]) -> list[tuple[str, float]]:
+        amounts = {REQUESTS: 1.0, **cost}
+        return [(name, amount) for name, amount in amounts.items() if name in self._buckets]
+
+    def _wait_s(self, cost: Mapping[str, float]) -> float:
+        now = self._clock.now()
+        waits = [self._buckets[name].wait_s(amount, now) for name, amount in self._draws(cost)]
+        return max(self._not_before - now, *waits, 0.0)

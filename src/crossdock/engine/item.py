@@ -1,0 +1,50 @@
+"""A delivery at work: its event, what the map made of it, and where it stands in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from crossdock.core import json
+from crossdock.core.connector import Outbound
+from crossdock.core.delivery import Delivery
+from crossdock.core.event import Event
+from crossdock.core.work import DeliveryMove
+
+
+@dataclass(slots=True)
+class Item:
+    delivery: Delivery
+    event: Event
+    outbounds: list[Outbound] = field(default_factory=list)
+    """one; with `each`, many"""
+    claims: bool = False
+    """no record is linked to the key yet: the first intent claims it"""
+    alias: bool = False
+    """the key's record belongs to another entity: it is not linked anew"""
+    missing: str = ""
+    """what a waiting delivery needs, for a person"""
+
+    def moved(self, move: DeliveryMove) -> None:
+        """The store has applied this move: keep the row in step."""
+        row = self.delivery
+        self.delivery = replace(
+            row,
+            state=move.after,
+            waiting_for=move.waiting_for,
+            reason=move.reason,
+            due_at=move.due_at,
+            attempts=row.attempts if move.attempts is None else move.attempts,
+            revision=row.revision if move.revision is None else move.revision,
+            batch=row.batch if move.batch is None else move.batch,
+            outbound=row.outbound if move.outbound is None else move.outbound,
+            settled_at=row.settled_at if move.settled_at is None else move.settled_at,
+        )
+
+
+def freeze(outbounds: Sequence[Outbound]) -> bytes:
+    return json.encode(outbounds)
+
+
+def thaw(frozen: bytes) -> list[Outbound]:
+    return [Outbound(**fields) for fields in json.decode(frozen)]

@@ -1,0 +1,23 @@
+"""Who waits for an entity to be linked at a destination."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+Entity = tuple[str, str, str]
+"""(account, model, key)"""
+
+
+class LinkBoard:
+    """Within one process. A waiter is told once; it looks for itself, and comes back if it was told too early."""
+
+    def __init__(self) -> None:
+        self._waiters: defaultdict[Entity, list[Callable[[], None]]] = defaultdict(list)
+
+    def wait(self, entity: Entity, tell: Callable[[], None]) -> None:
+        self._waiters[entity].append(tell)
+
+    def linked(self, entity: Entity) -> None:
+        for tell in self._waiters.pop(entity, ()):
+            tell()

@@ -1,0 +1,204 @@
+"""From an event to what an action is given: needs, map, check, the record it is linked to or that exists already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from crossdock.core import json
+from crossdock.core.connector import Found, Outbound
+from crossdock.core.delivery import Delivery
+from crossdock.core.effects import effect_seed
+from crossdock.core.flow import Flow, MapFailed
+from crossdock.core.outcome import fail
+from crossdock.core.routing import need_key
+from crossdock.core.states import DeliveryState, WaitingFor
+from crossdock.core.verdict import NotDone, Unknown
+from crossdock.core.work import DeliveryMove
+from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.context import Context
+from crossdock.engine.exchange import Exchanger
+from crossdock.engine.item import Item, thaw
+from crossdock.engine.links import LinkBoard
+from crossdock.engine.reads import ReadFailed, run_reads
+
+RECHECK_S = 15.0
+"""How often a waiting delivery looks by itself, beside being told."""
+MARKER_DIGITS = 16
+
+
+class Prepared:
+    """One flow's preparations. `prepare` returns None when the item is ready to be driven, else where it goes."""
+
+    def __init__(self, context: Context, exchanger: Exchanger, flow: Flow, board: LinkBoard) -> None:
+        self._context = context
+        self._exchanger = exchanger
+        self._flow = flow
+        self._board = board
+
+    async def prepare(self, item: Item, again: Callable[[], None]) -> DeliveryMove | None:
+        """`again` is called when something the item waits for has happened."""
+        account = await self._context.account(self._flow.connection)
+        if item.delivery.outbound:
+            item.outbounds = thaw(item.delivery.outbound)
+        else:
+            stop = await self._map(item, account, again)
+            if stop is not None:
+                return stop
+        if self._flow.action.links:
+            return await self._relate(item, account, again)
+        return None
+
+    # --- needs and map ------------------------------------------------------------------------------------------
+
+    async def _map(self, item: Item, account: str, again: Callable[[], None]) -> DeliveryMove | None:
+        flow, event, now = self._flow, item.event, self._context.clock.now()
+        data = json.decode(event.data)
+        try:
+            needs, missing = await self._needs(data, account, again)
+            if missing:
+                return self._wait_for_need(item.delivery, missing, now)
+            outputs = [data] if flow.map is None else flow.map.run(data, now=now, needs=needs)
+        except MapFailed as error:
+            return DeliveryMove(item.delivery.id, item.delivery.state, DeliveryState.DEAD, reason=f"map: {error.what}")
+        if not flow.each and len(outputs) != 1:
+            reason = f"map: one output is expected, {len(outputs)} came; a filter belongs into `where`"
+            return DeliveryMove(item.delivery.id, item.delivery.state, DeliveryState.DEAD, reason=reason)
+        return self._frame(item, outputs, needs)
+
+    def _frame(self, item: Item, outputs: Any, needs: dict[str, str]) -> DeliveryMove | None:
+        flow, event, row = self._flow, item.event, item.delivery
+        for output in outputs:
+            name, value = (str(output["item"]), output["input"]) if flow.each else ("", output)
+            if flow.input is not None and (problems := flow.input.problems(value)):
+                reason = f"map: its output is not a valid {flow.action.name} input: {'; '.join(problems[:3])}"
+                return DeliveryMove(row.id, row.state, DeliveryState.DEAD, reason=reason)
+            seed = effect_seed(flow.name, event.id, name, row.generation)
+            item.outbounds.append(
+                Outbound(
+                    id=f"{row.id}:{name}" if name else row.id,
+                    input=value,
+                    key=f"{event.key}#{name}" if name else event.key,
+                    seed=seed,
+                    marker=f"xd{seed[:MARKER_DIGITS]}",
+                    needs=needs,
+                    now=self._context.clock.civil(),
+                )
+            )
+        return None
+
+    async def _needs(
+        self, data: Any, account: str, again: Callable[[], None]
+    ) -> tuple[dict[str, str], list[tuple[str, float, str]]]:
+        """(need → remote id, [(what is missing, how long it may be, what then)])."""
+        found: dict[str, str] = {}
+        missing: list[tuple[str, float, str]] = []
+        now = self._context.clock.now()
+        for need in self._flow.needs:
+            key = need_key(need.key.run(data, now=now))
+            if not key:
+                continue
+            reference = await self.reference(account, need.model, key)
+            if not _linked(reference):
+                self._board.wait((account, need.model, key), again)
+                reference = await self.reference(account, need.model, key)
+            if reference is not None and _linked(reference):
+                found[need.name] = reference.remote_id
+            else:
+                missing.append((f"{need.model} {key}", need.within_s, need.then))
+        return found, missing
+
+    def _wait_for_need(self, row: Delivery, missing: list[tuple[str, float, str]], now: float) -> DeliveryMove:
+        what = ", ".join(name for name, _, _ in missing)
+        deadline = (row.planned_at or now) + min(within_s for _, within_s, _ in missing)
+        if now >= deadline:
+            reason = f"needs {what}, which was not linked at {self._flow.connection} in time"
+            return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=reason)
+        return DeliveryMove(
+            row.id,
+            row.state,
+            DeliveryState.WAITING,
+            waiting_for=WaitingFor.NEED,
+            reason=f"needs {what} at {self._flow.connection}",
+            due_at=min(deadline, now + RECHECK_S),
+        )
+
+    # --- the record ---------------------------------------------------------------------------------------------
+
+    async def reference(self, account: str, model: str, key: str) -> CrossReference | None:
+        """The cross-reference that counts for this key: where it was moved, the one it was moved to."""
+        for _ in range(3):
+            rows = await self._context.store.cross_references(account=account, model=model, keys=[key])
+            if not rows:
+                return None
+            if rows[0].state is not LinkState.MOVED:
+                return rows[0]
+            key = rows[0].moved_to
+        return None
+
+    async def _relate(self, item: Item, account: str, again: Callable[[], None]) -> DeliveryMove | None:
+        """Fills in the linked record of each outbound, or finds it, or notes that it will be created."""
+        model, row = self._flow.action.model, item.delivery
+        for index, outbound in enumerate(item.outbounds):
+            reference = await self.reference(account, model, outbound.key)
+            if reference is None:
+                stop = await self._look(item, index)
+                if stop is not None:
+                    return stop
+                continue
+            if reference.state is LinkState.CLAIMED:
+                if reference.effect_id != outbound.seed:
+                    self._board.wait((account, model, outbound.key), again)
+                    due_at = self._context.clock.now() + RECHECK_S
+                    reason = f"another delivery is creating {model} {outbound.key}"
+                    return DeliveryMove(row.id, row.state, DeliveryState.WAITING, WaitingFor.CLAIM, reason, due_at)
+                continue
+            item.alias = reference.key != outbound.key
+            item.outbounds[index] = replace(
+                outbound,
+                remote_id=reference.remote_id,
+                remote_version=reference.version,
+                revision=row.revision,
+            )
+        return None
+
+    async def _look(self, item: Item, index: int) -> DeliveryMove | None:
+        """Before a first create: does the record exist already?"""
+        action, row = self._flow.action, item.delivery
+        outbound = replace(item.outbounds[index], revision=row.revision)
+        item.outbounds[index] = outbound
+        item.claims = True
+        if not (action.finds and action.match) or row.state is DeliveryState.RESOLVING:
+            return None
+        try:
+            found = await self.find(outbound)
+        except ReadFailed as failed:
+            verdict = failed.verdict
+            if isinstance(verdict, Unknown):
+                verdict = NotDone(verdict.why)
+            now, jitter = self._context.clock.now(), self._context.random()
+            return fail(self._flow, row, verdict, now=now, jitter=jitter, first_sent_at=now, tries=1).move
+        if found is None:
+            return None
+        if not found.certain:
+            return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=doubt(found))
+        item.outbounds[index] = replace(
+            outbound, remote_id=found.receipt.remote_id, remote_version=found.receipt.version
+        )
+        return None
+
+    async def find(self, outbound: Outbound) -> Found | None:
+        """Raises ReadFailed."""
+        steps = self._flow.action.find(outbound)
+        return await run_reads(self._context, self._exchanger, self._flow.connection, steps)
+
+
+def _linked(reference: CrossReference | None) -> bool:
+    return reference is not None and reference.state is LinkState.LINKED
+
+
+def doubt(found: Found) -> str:
+    """Why a found record is left to a person."""
+    hits = ", ".join(filter(None, [found.receipt.remote_id, *found.others]))
+    return f"a record may exist already ({hits}): {found.why or 'it does not match in every respect'}"

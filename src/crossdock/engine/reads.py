@@ -1,0 +1,39 @@
+"""Steps that only read: finds, hydrates and polls. Not journalled, because asking again harms nobody."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from crossdock.core.connector import Pause, Steps
+from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown
+from crossdock.engine.context import Context
+from crossdock.engine.exchange import Exchanger
+
+T = TypeVar("T")
+
+
+class ReadFailed(Exception):
+    """The platform did not let us read. `verdict` says how: Refused is for a person, the rest is for later."""
+
+    def __init__(self, verdict: NotDone | Refused | Unknown) -> None:
+        super().__init__(verdict.why)
+        self.verdict = verdict
+
+
+async def run_reads(context: Context, exchanger: Exchanger, connection: str, steps: Steps[T]) -> T:
+    """Drives the steps to their result. Raises ReadFailed with the first verdict that is not Done."""
+    answer: Any = None
+    while True:
+        try:
+            step = steps.send(answer)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        if isinstance(step, Pause):
+            await context.clock.sleep(step.wait_s)
+            answer = None
+            continue
+        verdict = (await exchanger.send(connection, step)).verdict
+        if not isinstance(verdict, Done | Items):
+            raise ReadFailed(verdict)
+        answer = verdict
