@@ -177,7 +177,7 @@ def prepare(locks: Sequence[str]) -> None:
             shutil.rmtree(VENV)
             stamp = None
         if stamp is None:
-            say("Preparing .venv (once; about a minute, some 60 MB to download)")
+            say("Preparing .venv: once, half a minute or so, at most 90 MB to download.")
             make_venv()
             stamp = {"root": str(ROOT)}
             write_stamp(stamp)
