@@ -49,9 +49,11 @@ def test_a_phone_number_that_is_none_is_refused(written, place):
         ("CA", "CA"), ("ca", "CA"), (" can ", "CA"), ("Canada", "CA"), ("CANADA", "CA"), ("UK", "GB"), ("EL", "GR"),
         ("United States of America", "US"), ("U.S.A.", "US"), ("Deutschland", "DE"), ("Österreich", "AT"),
         ("Osterreich", "AT"), ("Côte d’Ivoire", "CI"), ("Cote d'Ivoire", "CI"), ("Ivory Coast", "CI"),
-        ("Korea (South)", "KR"),        ("The Netherlands", "NL"),
+        ("Korea (South)", "KR"),
+        ("The Netherlands", "NL"),
         ("St. Lucia", "LC"), ("Saint Lucia", "LC"), ("Trinidad & Tobago", "TT"),
-        ("Türkiye", "TR"),        ("Turkey", "TR"), ("日本", "JP"), ("XK", "XK"),
+        ("Türkiye", "TR"),
+        ("Turkey", "TR"), ("日本", "JP"), ("XK", "XK"),
     ],
 )  # fmt: skip
 def test_a_country_is_known_by_all_its_names(written, code):
@@ -107,7 +109,8 @@ def test_an_instant_becomes_utc(written, zone, at):
     ("written", "zone"),
     [
         ("2026-11-03T09:12:43", None), ("2026-11-03", None), ("2026-02-30T00:00:00Z", None),
-        ("2026-11-03T25:00:00Z", None),        ("9999-12-31T23:59:59-05:00", None),
+        ("2026-11-03T25:00:00Z", None),
+        ("9999-12-31T23:59:59-05:00", None),
         ("0000-01-01T00:00:00Z", None), ("2026-11-03T09:12:43+99:00", None),
         ("yesterday", None), ("20261103", "UTC"), ("2026-11-03", "Not/AZone"), ("2026-11-03", "../../etc/passwd"),
         ("2026-11-03", ""), ("2026-11-03", 5), (10**20, None), (Decimal("NaN"), None), (Decimal("1e999999"), None),
