@@ -122,9 +122,7 @@ async def test_closing_lets_go_of_withheld_answers(client: aiohttp.ClientSession
         await post
 
 
-async def test_a_login_page_comes_with_200_and_commits_nothing(
-    client: aiohttp.ClientSession, served: Served
-) -> None:
+async def test_a_login_page_comes_with_200_and_commits_nothing(client: aiohttp.ClientSession, served: Served) -> None:
     await appoint(client, served, "html_200")
     async with client.post(f"{served.url}/entries", json={}) as answer:
         assert (answer.status, answer.content_type) == (200, "text/html")

@@ -65,9 +65,7 @@ class AdminDoor:
             return _problem(404, f"there is no {path} here; see docs/sandbox.md")
         route, params = found
         try:
-            return route.handler(
-                Request(request.method, path, request.query, request.headers, request.body, params)
-            )
+            return route.handler(Request(request.method, path, request.query, request.headers, request.body, params))
         except (JsonError, SeedError, ScriptError, ValueError, TypeError) as error:
             return _problem(400, str(error))
 
@@ -82,11 +80,11 @@ class AdminDoor:
             return _problem(404, f"{self.simulator.name} keeps no {kind!r}")
         return Reply.json(records)
 
-    def _reset(self, request: Request) -> Reply:  # noqa: ARG002 - a handler
+    def _reset(self, request: Request) -> Reply:
         self.simulator.reset()
         return Reply.json({})
 
-    def _faults(self, request: Request) -> Reply:  # noqa: ARG002 - a handler
+    def _faults(self, request: Request) -> Reply:
         return Reply.json(self.simulator.faults.describe())
 
     def _set_faults(self, request: Request) -> Reply:
@@ -99,7 +97,7 @@ class AdminDoor:
         self.simulator.faults.counts.update(counts)
         return Reply.json(self.simulator.faults.describe())
 
-    def _stats(self, request: Request) -> Reply:  # noqa: ARG002 - a handler
+    def _stats(self, request: Request) -> Reply:
         return Reply.json(self.simulator.stats())
 
     def _set_webhooks(self, request: Request) -> Reply:

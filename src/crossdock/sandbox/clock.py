@@ -42,7 +42,7 @@ class StillClock(SandboxClock):
     def civil(self) -> float:
         return self.at
 
-    def real_s(self, simulated_s: float) -> float:  # noqa: ARG002 - a still clock waits for nobody
+    def real_s(self, simulated_s: float) -> float:
         return 0.0
 
     def advance(self, seconds: float) -> None:

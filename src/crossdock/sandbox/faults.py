@@ -120,10 +120,7 @@ class FaultScript:
             "seed": self.seed,
             "rates": {kind.value: rate for kind, rate in self.rates.items()},
             "only": [pattern.pattern for pattern in self.only],
-            "next": [
-                {"kind": shot.kind.value, "match": shot.match.pattern, "times": shot.times}
-                for shot in self.next
-            ],
+            "next": [{"kind": shot.kind.value, "match": shot.match.pattern, "times": shot.times} for shot in self.next],
             "injected": {kind.value: count for kind, count in sorted(self.counts.items())},
         }
 

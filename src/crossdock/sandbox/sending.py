@@ -35,9 +35,7 @@ async def send_dripping(reply: Reply, send: Send, pause_s: float, pieces: int = 
     await send(_start(reply))
     size = max(1, -(-len(reply.body) // pieces))
     for offset in range(0, len(reply.body), size):
-        await send(
-            {"type": "http.response.body", "body": reply.body[offset : offset + size], "more_body": True}
-        )
+        await send({"type": "http.response.body", "body": reply.body[offset : offset + size], "more_body": True})
         await asyncio.sleep(pause_s)
     await send({"type": "http.response.body", "body": b""})
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import threading
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
@@ -66,6 +67,28 @@ async def serve(
         await asyncio.gather(*(served.close() for served in started))
         raise
     return started
+
+
+@contextlib.contextmanager
+def serving(simulators: Sequence[Simulator], time_scale: float | None = None) -> Generator[list[Served], None, None]:
+    """Serves from a thread of its own, for callers that block, such as most client libraries."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="crossdock-sandbox", daemon=True)
+    thread.start()
+
+    async def close(started: Sequence[Served]) -> None:
+        await asyncio.gather(*(served.close() for served in started))
+
+    try:
+        started = asyncio.run_coroutine_threadsafe(serve(simulators, time_scale=time_scale), loop).result()
+        try:
+            yield started
+        finally:
+            asyncio.run_coroutine_threadsafe(close(started), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 async def _serve_one(simulator: Simulator, host: str) -> Served:

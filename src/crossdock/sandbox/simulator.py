@@ -81,23 +81,21 @@ class Simulator:
         self.throttles = 0
         self.faults.counts.clear()
 
-    def notify(self, data: Mapping[str, Any]) -> int:  # noqa: ARG002 - for subclasses
+    def notify(self, data: Mapping[str, Any]) -> int:
         """Queues webhooks on request of the admin; returns how many. `data` has the platform's own fields.
 
         Raises SeedError.
         """
-        raise SeedError(
-            f"{self.name} sends its webhooks when its records change; it takes no request for one"
-        )
+        raise SeedError(f"{self.name} sends its webhooks when its records change; it takes no request for one")
 
-    def admit(self, request: Request) -> Reply | None:  # noqa: ARG002 - for subclasses
+    def admit(self, request: Request) -> Reply | None:
         """The platform's rate limits: a reply refuses the request before anything else happens."""
         return None
 
     def leave(self, request: Request) -> None:
         """Called once for each request that `admit` let in, when its answer is out or its connection gone."""
 
-    def refusal(self, status: int, request: Request) -> Reply:  # noqa: ARG002 - for subclasses
+    def refusal(self, status: int, request: Request) -> Reply:
         """The platform's own body for a 429, 500 or 503 of the fault script."""
         return Reply.text("", status)
 
@@ -105,7 +103,7 @@ class Simulator:
         """No route at this path."""
         return Reply.text(f"there is no {request.path} here", 404)
 
-    def finish(self, request: Request, reply: Reply) -> Reply:  # noqa: ARG002 - for subclasses
+    def finish(self, request: Request, reply: Reply) -> Reply:
         """A last touch to every answer that a handler gave: headers that the platform always sends."""
         return reply
 

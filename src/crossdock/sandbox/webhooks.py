@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -73,14 +73,18 @@ class WebhookSender:
         self._counts: Counter[str] = Counter()
         self.target: Target | None = None
 
-    def queue(self, webhook: Webhook) -> None:
-        """Must be called with an event loop running, unless there is no target."""
-        if self.target is None:
+    def queue(self, webhook: Webhook, url: str | None = None) -> None:
+        """To the target, or to `url`, a subscription of its own, as badly as to the target.
+
+        Must be called with an event loop running, unless there is neither.
+        """
+        target = self.target if url is None else replace(self.target or Target(url), url=url)
+        if target is None:
             return
-        self._start(webhook, self.target)
-        if self._rng.random() < self.target.duplicates:
+        self._start(webhook, target)
+        if self._rng.random() < target.duplicates:
             self._counts["duplicates"] += 1
-            self._start(webhook, self.target)
+            self._start(webhook, target)
 
     def stats(self) -> dict[str, int]:
         """`sent`: acknowledged, repeats included; `duplicates`: queued repeats; `failed`: attempts, no 2xx."""
