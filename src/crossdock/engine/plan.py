@@ -1,4 +1,4 @@
-"""Reads the events stream for one flow and writes down what it will do with each event: a delivery, or a counted skip."""
+"""Reads the events for one flow and writes down what it will do with each: a delivery, or a counted skip."""
 
 from __future__ import annotations
 

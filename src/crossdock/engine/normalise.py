@@ -1,0 +1,321 @@
+"""From messages to canonical events: hydrate, map, check against the model, mark what is stale or our own echo."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crossdock.core import json
+from crossdock.core.errors import NotJson
+from crossdock.core.event import Event, event_id
+from crossdock.core.flow import Connection, Inlet, MapFailed
+from crossdock.core.ids import digest
+from crossdock.core.keys import native_key
+from crossdock.core.lanes import Lane, lanes_of
+from crossdock.core.message import Message
+from crossdock.core.routing import is_stale, verb_of
+from crossdock.core.states import MessageState
+from crossdock.core.verdict import Refused
+from crossdock.core.wire import PayloadRef
+from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
+from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine import crash
+from crossdock.engine.context import Context
+from crossdock.engine.echo import fingerprint_of, is_echo
+from crossdock.engine.exchange import Exchanger
+from crossdock.engine.leases import Leases
+from crossdock.engine.reads import ReadFailed, run_reads
+from crossdock.engine.receive import payload_of
+
+BATCH = 128
+IDLE_S = 5.0
+MAJOR = 1
+
+
+class Quarantine(Exception):
+    """This message cannot be understood; `reason` is for a person."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a batch of messages comes to."""
+
+    moves: list[MessageMove] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    payloads: list[Payload] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class Normaliser:
+    """One connection's reader of its inbox."""
+
+    def __init__(self, context: Context, exchanger: Exchanger, connection: Connection, leases: Leases) -> None:
+        self._context = context
+        self._exchanger = exchanger
+        self._connection = connection
+        self._leases = leases
+        self._account = ""
+        self.lanes = lanes_of("normalise", f"inbox/{connection.name}")
+        self._not_before: dict[Lane, float] = {}
+
+    async def run(self) -> None:
+        signal = f"inbox/{self._connection.name}"
+        while True:
+            now = self._context.clock.now()
+            held = self._leases.positions(self.lanes)
+            after = {lane: number for lane, number in held.items() if self._not_before.get(lane, 0.0) <= now}
+            messages = await self._context.store.read(after, BATCH) if after else ()
+            if not messages:
+                waits = [at - now for at in self._not_before.values() if at > now]
+                await self._context.signals.wait(signal, min([IDLE_S, *waits]))
+                continue
+            await self.normalise([message for message in messages if isinstance(message, Message)])
+
+    async def normalise(self, messages: Sequence[Message]) -> None:
+        """One commit. Messages whose record cannot be had right now stop their lane, for a while, and no other."""
+        self._account = self._account or await self._context.account(self._connection.name)
+        records, stuck = await self._records(messages)
+        ready: list[Message] = []
+        for message in messages:
+            lane = self.lanes[message.partition]
+            if message.id in stuck:
+                self._not_before[lane] = stuck[message.id]
+            if self._not_before.get(lane, 0.0) <= self._context.clock.now():
+                ready.append(message)
+        if not ready:
+            return
+        draft = Draft()
+        for message in ready:
+            if message.state is MessageState.RECEIVED:
+                await self._one(message, records, draft)
+        await self._commit(ready, draft)
+
+    # --- records ------------------------------------------------------------------------------------------------
+
+    async def _records(self, messages: Sequence[Message]) -> tuple[Mapping[str, Any], Mapping[str, float]]:
+        """(message id → its record, decoded, or the Quarantine it ends in; message id → when to try again)."""
+        bodies = await self._context.store.payloads([message.body for message in messages])
+        records: dict[str, Any] = {}
+        stuck: dict[str, float] = {}
+        to_fetch: dict[str, list[Message]] = {}
+        for message in messages:
+            if message.state not in {MessageState.RECEIVED, MessageState.QUARANTINED}:
+                continue
+            if message.hydrate:
+                to_fetch.setdefault(message.hydrate, []).append(message)
+                continue
+            records[message.id] = _decode(bodies.get(message.body.id))
+        for name, wanting in to_fetch.items():
+            await self._hydrate(name, wanting, records, stuck)
+        return records, stuck
+
+    async def _hydrate(
+        self, name: str, messages: Sequence[Message], records: dict[str, Any], stuck: dict[str, float]
+    ) -> None:
+        """Fetches what is not kept beside its message already."""
+        hydrate = self._connection.connector.hydrates[name]
+        size = max(hydrate.batch_size, 1)
+        kept = {message.id: await self._context.store.record(message.id) for message in messages}
+        known = await self._context.store.payloads([ref for ref in kept.values() if ref is not None])
+        for message in messages:
+            ref = kept[message.id]
+            if ref is not None and ref.id in known:
+                records[message.id] = _decode(known[ref.id])
+        missing = [message for message in messages if message.id not in records]
+        for start in range(0, len(missing), size):
+            chunk = missing[start : start + size]
+            steps = hydrate.fetch({message.id: message.remote_id for message in chunk})
+            try:
+                fetched = await run_reads(self._context, self._exchanger, self._connection.name, steps)
+            except ReadFailed as failed:
+                for message in chunk:
+                    if isinstance(failed.verdict, Refused):
+                        records[message.id] = Quarantine(f"its record cannot be read: {failed.verdict.why}")
+                    else:
+                        wait_s = getattr(failed.verdict, "wait_s", None) or 2.0
+                        stuck[message.id] = self._context.clock.now() + wait_s
+                continue
+            for message in chunk:
+                records[message.id] = fetched.get(message.id)
+
+    # --- one message --------------------------------------------------------------------------------------------
+
+    async def _one(self, message: Message, records: Mapping[str, Any], draft: Draft) -> None:
+        record = records[message.id]
+        ref = self._keep(message, record, draft)
+        try:
+            if isinstance(record, Quarantine):
+                raise record
+            if message.hydrate and record is None:
+                self._end(message, MessageState.IGNORED, "its record is not there any more", draft, ref)
+                return
+            inlet = self._connection.inlets.get(message.topic) or self._connection.inlets.get("*")
+            if inlet is None:
+                self._end(message, MessageState.IGNORED, f"no map for topic {message.topic!r}", draft, ref)
+                return
+            events = await self._events(message, inlet, record)
+        except Quarantine as stop:
+            self._end(message, MessageState.QUARANTINED, str(stop), draft, ref)
+            self._context.metrics.quarantined(self._connection.name, 1)
+            return
+        draft.events.extend(events)
+        self._end(message, MessageState.NORMALISED, "", draft, ref)
+
+    def _keep(self, message: Message, record: Any, draft: Draft) -> PayloadRef | None:
+        """A fetched record is kept beside its message, so that doing it again uses it."""
+        if not message.hydrate or record is None or isinstance(record, Quarantine):
+            return None
+        ref, payload = payload_of(message.id, json.encode(record))
+        draft.payloads.append(payload)
+        return ref
+
+    def _end(
+        self, message: Message, state: MessageState, reason: str, draft: Draft, ref: PayloadRef | None = None
+    ) -> None:
+        draft.moves.append(MessageMove(message.id, message.state, state, reason, ref))
+        draft.counts[state] += 1
+
+    async def _events(self, message: Message, inlet: Inlet, record: Any) -> list[Event]:
+        """Raises Quarantine."""
+        outputs = await self._map(inlet, record)
+        if not outputs:
+            raise Quarantine(f"the map for {inlet.topic!r} made nothing of it; a filter belongs into a flow's `where`")
+        return [await self._event(message, said) for said in outputs]
+
+    async def _map(self, inlet: Inlet, record: Any) -> Sequence[Any]:
+        """Runs the map; a second time when it named entities that a cross-reference knows under another key."""
+        now = self._context.clock.now()
+        inlet.keys.known.clear()
+        inlet.keys.asked.clear()
+        try:
+            outputs = inlet.map.run(record, now=now)
+            known = {}
+            for model in {model for model, _ in inlet.keys.asked}:
+                ids = [remote_id for asked, remote_id in inlet.keys.asked if asked == model]
+                known.update({(model, ref.remote_id): ref.key for ref in await self._references(model, ids)})
+            if known:
+                inlet.keys.known.update(known)
+                outputs = inlet.map.run(record, now=now)
+        except MapFailed as error:
+            raise Quarantine(f"map for {inlet.topic!r}: {error.what}") from None
+        return outputs
+
+    async def _references(self, model: str, remote_ids: Sequence[str]) -> Sequence[CrossReference]:
+        rows = await self._context.store.cross_references(account=self._account, model=model, remote_ids=remote_ids)
+        return [row for row in rows if row.state is LinkState.LINKED]
+
+    async def _event(self, message: Message, said: Any) -> Event:
+        """Raises Quarantine."""
+        try:
+            model, verb, remote_id = said["model"], said["verb"], said["id"]
+            version, data = str(said.get("version") or ""), said["data"]
+        except (KeyError, TypeError, AttributeError):
+            raise Quarantine("its map must make objects with model, verb, id, version and data") from None
+        if remote_id is None or isinstance(remote_id, dict | list | bool) or remote_id == "":
+            raise Quarantine(f"{model}: the record has no usable id (found {_kind(remote_id)})")
+        validator = self._context.landscape.models.get(model)
+        if validator is None:
+            raise Quarantine(f"its map speaks of a model that the project does not have: {model!r}")
+        if problems := validator.problems(data):
+            raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
+        links = await self._references(model, [str(remote_id)])
+        key = links[0].key if links else native_key(self._connection.name, str(remote_id))
+        encoded = json.canonical(data)
+        echo = bool(links) and is_echo(links[0], fingerprint_of(data), version)
+        return Event(
+            id=event_id(self._account, model, key, verb, version, encoded),
+            connection=self._connection.name,
+            account=self._account,
+            model=model,
+            major=MAJOR,
+            verb=verb,
+            key=key,
+            partitionkey=await self._partition(said.get("partition"), key),
+            version=version,
+            occurred_at=message.received_at,
+            cause=message.id,
+            origin=links[0].effect_id if echo else "",
+            trail=f"{links[0].trail},{self._account}" if echo else "",
+            data=encoded,
+            appended_at=self._context.clock.now(),
+        )
+
+    async def _partition(self, named: Any, key: str) -> str:
+        """What is kept in order: the entity that the map named, else the event's own."""
+        if not isinstance(named, dict) or not named.get("id"):
+            return key
+        links = await self._references(str(named.get("model", "")), [str(named["id"])])
+        return links[0].key if links else native_key(self._connection.name, str(named["id"]))
+
+    # --- the commit ---------------------------------------------------------------------------------------------
+
+    async def again(self, messages: Sequence[Message]) -> None:
+        """Quarantined messages, on a person's word: read anew, with today's maps. Their lane's position stays."""
+        self._account = self._account or await self._context.account(self._connection.name)
+        records, _ = await self._records(messages)
+        draft = Draft()
+        for message in messages:
+            if message.id in records:
+                await self._one(message, records, draft)
+        await self._commit((), draft)
+
+    async def _commit(self, messages: Sequence[Message], draft: Draft) -> None:
+        events, entities = await self._order(draft.events)
+        ends = {self.lanes[message.partition]: message.number for message in messages}
+        scope = f"connection/{self._connection.name}"
+        now = self._context.clock.now()
+        work = Work(
+            id=digest("normalise", self._connection.name, *(move.id for move in draft.moves), repr(now)),
+            guards=tuple(LaneFence(lane, self._leases.fence(lane)) for lane in ends),
+            payloads=tuple(draft.payloads),
+            message_moves=tuple(draft.moves),
+            events=tuple(events),
+            entities=tuple(entities.values()),
+            positions=tuple(Position(lane, number) for lane, number in ends.items()),
+            counts=tuple(Count(scope, state, amount) for state, amount in draft.counts.items()),
+        )
+        result = await self._context.store.apply(work)
+        crash.at("map.done")
+        if not isinstance(result, Committed):
+            if isinstance(result.guard, LaneFence):
+                self._leases.lost(result.guard.lane)
+            return
+        self._leases.moved(ends)
+        for flow in self._context.landscape.flows:
+            self._context.signals.ring(f"events/{flow}")
+
+    async def _order(self, events: Sequence[Event]) -> tuple[list[Event], dict[tuple[str, str, str], Entity]]:
+        """Gives each event its verb and its staleness by what is known of its entity, this batch included."""
+        keys = {(event.account, event.model, event.key) for event in events}
+        known = dict(await self._context.store.entities(keys)) if keys else {}
+        newest: dict[tuple[str, str, str], Entity] = {}
+        ordered: list[Event] = []
+        for event in events:
+            entity = (event.account, event.model, event.key)
+            before = known.get(entity)
+            stale = before is not None and is_stale(event.version, before.version)
+            seen = before is not None and before.event_id != event.id
+            verb = verb_of(event.verb, "known" if seen else "")
+            if verb != event.verb or stale:
+                identity = event_id(event.account, event.model, event.key, verb, event.version, event.data)
+                event = replace(event, id=identity, verb=verb, stale=stale)
+            if not stale:
+                known[entity] = newest[entity] = Entity(*entity, version=event.version, event_id=event.id)
+            ordered.append(event)
+        return ordered, newest
+
+
+def _decode(body: bytes | None) -> Any:
+    if body is None:
+        return Quarantine("its bytes are not in the store any more")
+    try:
+        return json.decode(body)
+    except NotJson as error:
+        return Quarantine(error.what)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", bool: "a truth value", type(None): "nothing"}
+    return names.get(type(value), "an empty text")

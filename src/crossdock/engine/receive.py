@@ -1,0 +1,179 @@
+"""The way in: authenticate on raw bytes, split, commit, answer. No map, model or destination has a say here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from crossdock.core import json
+from crossdock.core.connector import Inbound, Part, Rejected, Reply, Webhook
+from crossdock.core.errors import CrossdockError, StoreError
+from crossdock.core.flow import Connection
+from crossdock.core.ids import digest
+from crossdock.core.message import Arrival, Message, message_id
+from crossdock.core.secret import Secret
+from crossdock.core.states import MessageState
+from crossdock.core.wire import PayloadRef
+from crossdock.core.work import CellWrite, Committed, Payload, Work
+from crossdock.engine import crash
+from crossdock.engine.context import Context
+
+KEPT_ALWAYS = ("content-type", "user-agent")
+
+
+class Receiver:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._secrets: dict[str, tuple[Secret, ...]] = {}
+
+    def forget(self, connection: str) -> None:
+        """Its secrets have changed."""
+        self._secrets.pop(connection, None)
+
+    async def receive(self, name: str, request: Inbound) -> Reply:
+        """The answer for the sender: 2xx means committed. Same identity again: same answer, no second row."""
+        context = self._context
+        connection = context.landscape.connections.get(name)
+        webhook = connection.connector.webhook if connection else None
+        if connection is None or webhook is None:
+            return Reply(404, b"no such hook")
+        credential = None
+        if name not in self._secrets:
+            credential = await context.vault.credential(name)
+            self._secrets[name] = _signing_secrets(credential.secrets, webhook)
+        handshake = webhook.challenge(request, credential or await context.vault.credential(name))
+        if handshake is not None:
+            return handshake
+        rejected = webhook.verify(request, self._secrets[name], context.clock.civil())
+        if isinstance(rejected, Rejected):
+            context.metrics.rejected(name, rejected.reason)
+            status = 401 if rejected.reason in {"missing", "signature", "clock", "scheme"} else 400
+            return Reply(status, f"not authenticated: {rejected.reason}".encode())
+        crash.at("ingest.read")
+        try:
+            await self.take(connection, request.body, _kept(request.headers, webhook), _split(webhook, request))
+        except StoreError:
+            return Reply(503, b"the store cannot commit right now; send it again")
+        crash.at("ingest.committed")
+        return webhook.answer()
+
+    async def take(
+        self,
+        connection: Connection,
+        body: bytes,
+        headers: Mapping[str, str],
+        parts: Sequence[Part] | CrossdockError,
+        *,
+        cells: Sequence[CellWrite] = (),
+    ) -> None:
+        """Commits one arrival with its messages (and a poll's cursor). What could not be split is one quarantined
+        message. Raises StoreError when it is not durable."""
+        context = self._context
+        now = context.clock.now()
+        work = arrival_work(connection.name, body, headers, parts, now, cells)
+        result = await context.store.apply(work)
+        assert isinstance(result, Committed), "appends have no guards"
+        fresh = len(work.messages) - len(result.repeated)
+        if result.conflicts:
+            await self._report_conflicts(connection.name, body, result.conflicts, now)
+        if fresh > 0:
+            context.metrics.accepted(connection.name, fresh)
+        context.signals.ring(f"inbox/{connection.name}")
+
+    async def _report_conflicts(self, name: str, body: bytes, conflicts: frozenset[str], now: float) -> None:
+        """The same identity with other content: the first one is kept, the other is quarantined beside it."""
+        for conflict in sorted(conflicts):
+            ref, payload = payload_of(conflict, body)
+            hint = "compare it with the first one: crossdock trace " + conflict
+            message = Message(
+                id=digest("conflict", conflict, ref.sha256),
+                arrival_id=digest("arrival", name, ref.sha256),
+                connection=name,
+                topic="",
+                order_hint=conflict,
+                content_hash=ref.sha256,
+                body=ref,
+                received_at=now,
+                state=MessageState.QUARANTINED,
+                reason=f"conflict: message {conflict} came before with other content; {hint}",
+            )
+            work = Work(
+                id=digest("conflict", conflict, ref.sha256),
+                payloads=(payload,),
+                messages=(message,),
+            )
+            await self._context.store.apply(work)
+        self._context.metrics.quarantined(name, len(conflicts))
+
+
+def arrival_work(
+    name: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    parts: Sequence[Part] | CrossdockError,
+    now: float,
+    cells: Sequence[CellWrite] = (),
+) -> Work:
+    """One arrival and its messages as a Work. Its id follows from the messages' identities, so that the same arrival
+    again is the same Work."""
+    reason, state = "", MessageState.RECEIVED
+    if isinstance(parts, CrossdockError):
+        reason = f"cannot be split into messages: {parts.what}"
+        unsplit = digest("unsplit", body)
+        parts = (Part(identity=unsplit, topic="", order_hint=unsplit, body=body),)
+        state = MessageState.QUARANTINED
+    arrival_id = digest("arrival", name, body, *(part.identity for part in parts))
+    ref, payload = payload_of(arrival_id, body)
+    payloads = {ref.id: payload}
+    messages: list[Message] = []
+    for part in parts:
+        body_ref, body_payload = (ref, payload) if part.body is body else payload_of(part.identity, part.body)
+        payloads[body_ref.id] = body_payload
+        messages.append(
+            Message(
+                id=message_id(name, part.identity),
+                arrival_id=arrival_id,
+                connection=name,
+                topic=part.topic,
+                order_hint=part.order_hint,
+                content_hash=digest("content", part.content or part.body),
+                body=body_ref,
+                received_at=now,
+                hydrate=part.hydrate,
+                remote_id=part.remote_id,
+                state=state,
+                reason=reason,
+            )
+        )
+    return Work(
+        id=digest("arrive", arrival_id, repr(now)),
+        payloads=tuple(payloads.values()),
+        arrivals=(Arrival(arrival_id, name, now, json.encode(dict(headers)), ref),),
+        messages=tuple(messages),
+        cells=tuple(cells),
+    )
+
+
+def payload_of(owner: str, data: bytes) -> tuple[PayloadRef, Payload]:
+    """Bytes that belong to one owner: two owners never share a payload, so each may be removed in its time."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    ref = PayloadRef(digest("payload", owner, sha256), len(data), sha256)
+    return ref, Payload(ref, data)
+
+
+def _split(webhook: Webhook, request: Inbound) -> Sequence[Part] | CrossdockError:
+    try:
+        return webhook.split(request)
+    except (ValueError, KeyError, TypeError, CrossdockError) as error:
+        return CrossdockError(str(error) or type(error).__name__)
+
+
+def _kept(headers: Mapping[str, str], webhook: Webhook) -> dict[str, str]:
+    names = (*KEPT_ALWAYS, *webhook.keep_headers)
+    return {name: headers[name] for name in names if name in headers}
+
+
+def _signing_secrets(secrets: Mapping[str, Secret], webhook: Webhook) -> tuple[Secret, ...]:
+    """The one in use, and the one before it while it is being rotated."""
+    names = (webhook.secret, f"{webhook.secret}_previous")
+    return tuple(secret for secret in map(secrets.get, names) if secret)

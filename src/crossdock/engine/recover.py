@@ -1,0 +1,45 @@
+"""After a start: what the last life of this hub left open. An open intent is unknown, never a retry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crossdock.core.delivery import Delivery, Exchange, ExchangeState
+from crossdock.core.flow import Flow
+from crossdock.core.ids import digest
+from crossdock.core.states import DeliveryState, WaitingFor
+from crossdock.core.work import DeliveryMove, ExchangeMove, Work
+from crossdock.engine.context import Context
+
+PAGE = 500
+WHY = "the hub stopped while this was under way"
+
+
+async def recover(context: Context, flow: Flow) -> int:
+    """Every delivery that was `sending` is `resolving` now, or waits for its turn again when nothing was on its way.
+    Returns how many there were."""
+    total = 0
+    while True:
+        rows = await context.store.deliveries(flow=flow.name, states=[DeliveryState.SENDING], limit=PAGE)
+        if not rows:
+            return total
+        for row in rows:
+            journal = await context.store.exchanges([row.batch or row.id])
+            await context.store.apply(_reopened(row, journal, context.clock.now()))
+        total += len(rows)
+
+
+def _reopened(row: Delivery, journal: Sequence[Exchange], now: float) -> Work:
+    """A batch is composed anew: its action is an upsert, which a repeat does not harm."""
+    open_exchanges = [exchange for exchange in journal if exchange.state is ExchangeState.INTENT]
+    moves = tuple(
+        ExchangeMove(exchange.id, exchange.state, ExchangeState.UNKNOWN, why=WHY, ended_at=now)
+        for exchange in open_exchanges
+    )
+    if row.batch:
+        move = DeliveryMove(row.id, row.state, DeliveryState.RETRYING, reason=WHY, due_at=now, batch="")
+    elif open_exchanges:
+        move = DeliveryMove(row.id, row.state, DeliveryState.RESOLVING, reason=WHY, due_at=now)
+    else:
+        move = DeliveryMove(row.id, row.state, DeliveryState.WAITING, waiting_for=WaitingFor.KEY, reason=WHY)
+    return Work(digest("recover", row.id, repr(now)), delivery_moves=(move,), exchange_moves=moves)

@@ -1,0 +1,140 @@
+"""One hub: everything a landscape needs, started in order, watched, and stopped with nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from crossdock.core import json
+from crossdock.core.flow import Flow
+from crossdock.core.ids import digest
+from crossdock.core.lanes import lanes_of
+from crossdock.core.work import CellVersion, CellWrite, Position, Work
+from crossdock.engine.context import Context
+from crossdock.engine.deliver import Deliverer
+from crossdock.engine.exchange import Exchanger
+from crossdock.engine.leases import Leases
+from crossdock.engine.links import LinkBoard
+from crossdock.engine.normalise import Normaliser
+from crossdock.engine.plan import Planner
+from crossdock.engine.poll import Poller
+from crossdock.engine.receive import Receiver
+from crossdock.engine.recover import recover
+from crossdock.engine.retain import Retention
+
+CREDENTIAL_CHECK_S = 5.0
+
+
+class Hub:
+    """Started once, stopped once."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.exchanger = Exchanger(context)
+        self.leases = Leases(context)
+        self.board = LinkBoard()
+        self.receiver = Receiver(context)
+        landscape = context.landscape
+        self.deliverers = {
+            name: Deliverer(context, self.exchanger, flow, self.board) for name, flow in landscape.flows.items()
+        }
+        self.planners = {name: Planner(context, deliverer, self.leases) for name, deliverer in self.deliverers.items()}
+        self.normalisers = {
+            name: Normaliser(context, self.exchanger, connection, self.leases)
+            for name, connection in landscape.connections.items()
+        }
+        self.pollers = [
+            Poller(context, self.exchanger, self.receiver, connection, connection.connector.polls[poll])
+            for connection in landscape.connections.values()
+            for poll in connection.polls
+        ]
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._reading: list[asyncio.Task[Any]] = []
+        self.ready = False
+
+    async def start(self) -> None:
+        """Recovers what was open, then reads, plans and delivers. Raises StoreError."""
+        for flow in self.context.landscape.flows.values():
+            await recover(self.context, flow)
+            await self._begin(flow)
+        for reader in (*self.normalisers.values(), *self.planners.values()):
+            await self.leases.want(reader.lanes)
+        for deliverer in self.deliverers.values():
+            await deliverer.take_up()
+            self._tasks.append(self._watched(deliverer.run()))
+        self._tasks.append(self._watched(self.leases.run()))
+        self._tasks.append(self._watched(self._mind_credentials()))
+        self._tasks.append(self._watched(Retention(self.context).run()))
+        for stage in (*self.planners.values(), *self.normalisers.values(), *self.pollers):
+            self._reading.append(self._watched(stage.run()))
+        self.ready = True
+
+    async def failed(self) -> BaseException:
+        """Returns when a stage met what it cannot survive."""
+        while not self.context.failed:
+            await self.context.signals.wait("failed", 60.0)
+        return self.context.failed[0]
+
+    async def stop(self, grace_s: float = 10.0) -> None:
+        """Reads and plans nothing more, lets what is under way end within the grace, and leaves the rest in the journal:
+        the next start resolves it. The store stays open: its owner closes it."""
+        self.ready = False
+        await _cancel(self._reading)
+        await asyncio.gather(*(deliverer.drain(grace_s) for deliverer in self.deliverers.values()))
+        await _cancel(self._tasks)
+
+    async def credential_changed(self, connection: str) -> None:
+        """A person has connected or set a secret: what waited for it goes on."""
+        self.receiver.forget(connection)
+        self.exchanger.credentials.forget(connection)
+        self.context.accounts.pop(connection, None)
+        self.context.paused.pop(connection, None)
+
+    async def _begin(self, flow: Flow) -> None:
+        """A new flow starts where it says: by default with what comes from now on."""
+        cell = f"begun/{flow.name}"
+        if await self.context.store.cell(cell) is not None:
+            return
+        now = self.context.clock.now()
+        positions: tuple[Position, ...] = ()
+        if flow.begin == "now":
+            heads = await self.context.store.heads("events")
+            lanes = lanes_of(f"flow/{flow.name}", "events")
+            positions = tuple(Position(lane, heads[lane.partition]) for lane in lanes if heads[lane.partition])
+        work = Work(
+            digest("begin", flow.name, repr(now)),
+            guards=(CellVersion(cell, 0),),
+            positions=positions,
+            cells=(CellWrite(cell, json.encode({"at": now, "from": flow.begin})),),
+        )
+        await self.context.store.apply(work)
+
+    async def _mind_credentials(self) -> None:
+        """A paused connection is tried again when the vault holds something else for it."""
+        seen: dict[str, object] = {}
+        while True:
+            for name in list(self.context.paused):
+                credential = await self.context.vault.credential(name)
+                if name in seen and seen[name] != credential:
+                    await self.credential_changed(name)
+                seen[name] = credential
+            for name in set(seen) - set(self.context.paused):
+                del seen[name]
+            await self.context.clock.sleep(CREDENTIAL_CHECK_S)
+
+    def _watched(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.context.fail(error)
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    tasks.clear()
