@@ -1,1 +1,16 @@
 """Where a hub keeps its log and its states; every store passes the same contract suite."""
+
+from __future__ import annotations
+
+from crossdock.core.errors import StoreError
+from crossdock.core.store import Store
+
+
+def open_store(url: str) -> Store:
+    """`sqlite:PATH` or `postgresql://…`. Raises StoreError."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite" and rest:
+        from crossdock.stores.sqlite import SqliteStore
+
+        return SqliteStore(rest)
+    raise StoreError(f"no store is called {scheme!r}", hint="Write `sqlite:PATH` or `postgresql://USER@HOST/DATABASE`.")

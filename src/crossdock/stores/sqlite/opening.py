@@ -1,0 +1,179 @@
+"""Opening the file: who may, in which schema, under which pragmas."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any, TextIO
+
+import apsw
+
+from crossdock.core.errors import StoreError
+
+APPLICATION_ID = 0x58444F4B
+"""Marks a SQLite file as a hub's store ("XDOK")."""
+
+BUSY_MS = 10_000
+WRITER_CACHE_KIB = 65_536
+READER_CACHE_KIB = 8_192
+CHECKPOINT_PAGES = 8_000
+WAL_KEPT_BYTES = 128 << 20
+
+MEMORY = ":memory:"
+
+
+def migrations() -> list[str]:
+    """The SQL of each schema version, in order: item 0 makes version 1."""
+    folder = resources.files("crossdock.stores.sqlite") / "migrations"
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    return [entry.read_text(encoding="utf-8") for entry in files]
+
+
+class Holder:
+    """The hub that holds a store's file, by an advisory lock on `<file>.lock` that ends with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        self._file: TextIO | None = None
+
+    def take(self) -> None:
+        """Raises StoreError naming the holder."""
+        file = self._path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            told = file.read()
+            file.close()
+            raise StoreError(
+                f"{self._path.with_suffix('')} is held by another hub{_told(told)}",
+                hint="Stop that hub first. A hub has one store, and a store one hub.",
+            ) from None
+        file.seek(0)
+        file.truncate()
+        # Wall time: for a person who reads the message above, never compared.
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "started": started}, file)
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+            self._file = None
+
+
+def _told(text: str) -> str:
+    try:
+        holder: dict[str, Any] = json.loads(text)
+        return f": process {holder['pid']} on {holder['host']}, since {holder['started']}"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def connect_writer(path: str) -> apsw.Connection:
+    """The one connection that writes, durable at every commit. Raises StoreError."""
+    connection = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+    try:
+        if path != MEMORY and connection.pragma("journal_mode", "wal") != "wal":
+            raise StoreError(f"{path}: this file system has no shared memory, which SQLite's log needs")
+        connection.pragma("synchronous", "FULL")
+        # macOS: fsync alone leaves the drive's cache; harmless elsewhere.
+        connection.pragma("fullfsync", "ON")
+        connection.pragma("checkpoint_fullfsync", "ON")
+        connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
+        connection.pragma("cache_size", -WRITER_CACHE_KIB)
+        connection.pragma("temp_store", "MEMORY")
+        migrate(connection, path)
+    except apsw.Error as error:
+        connection.close()
+        raise _unusable(path, error) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(path: str) -> apsw.Connection:
+    """Reads only. Raises StoreError, also when the file's schema is not this program's."""
+    if not Path(path).exists():
+        raise StoreError(f"there is no store at {path}", hint="`crossdock run` makes one.")
+    connection = _connect(path, apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.pragma("cache_size", -READER_CACHE_KIB)
+        version = _version(connection, path)
+        if version < len(migrations()):
+            raise StoreError(
+                f"{path} has schema {version}, this program reads {len(migrations())}",
+                hint="`crossdock run` brings it up to date, after a backup.",
+            )
+    except apsw.Error as error:
+        connection.close()
+        raise _unusable(path, error) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: str, flags: int) -> apsw.Connection:
+    try:
+        connection = apsw.Connection(path, flags=flags, statementcachesize=300)
+    except apsw.Error as error:
+        raise _unusable(path, error) from error
+    connection.set_busy_timeout(BUSY_MS)
+    return connection
+
+
+def _unusable(path: str, error: apsw.Error) -> StoreError:
+    return StoreError(f"{path} cannot be used as a store: {error}", hint="Check the path, its rights and the disk.")
+
+
+def _version(connection: apsw.Connection, path: str) -> int:
+    """The file's schema version. Raises StoreError if the file is not ours, or newer than this program."""
+    version = int(connection.pragma("user_version"))
+    if version and connection.pragma("application_id") != APPLICATION_ID:
+        raise StoreError(f"{path} is a SQLite file, but not a hub's store")
+    if version > len(migrations()):
+        raise StoreError(
+            f"{path} was written by a newer Crossdock: its schema is {version}, this program knows {len(migrations())}",
+            hint="Run the newer program, or restore the backup that it made before it changed the file.",
+        )
+    return version
+
+
+def migrate(connection: apsw.Connection, path: str, *, steps: Callable[[], list[str]] = migrations) -> None:
+    """Brings the schema up to date, each step in one transaction; a store that holds anything is copied first, to
+    `<file>.before-<version>`. A kill at any point leaves either the old schema or the new."""
+    version = _version(connection, path)
+    pending = steps()[version:]
+    if not pending:
+        return
+    if version:
+        _back_up(connection, path, version)
+    elif connection.execute("SELECT count(*) FROM sqlite_schema").get:
+        raise StoreError(f"{path} is a SQLite file, but not a hub's store")
+    for number, sql in enumerate(pending, version + 1):
+        with connection:
+            connection.execute(sql)
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", number)
+
+
+def _back_up(connection: apsw.Connection, path: str, version: int) -> None:
+    """A whole copy beside the file, complete or absent."""
+    copy = Path(f"{path}.before-{version + 1}")
+    unfinished = Path(f"{copy}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(unfinished),))
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished.replace(copy)

@@ -1,0 +1,146 @@
+"""How Works come to the writer: on a thread of its own that commits them in groups, or at once in the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import apsw
+
+from crossdock.core.errors import StoreError
+from crossdock.core.work import Committed, NotCommitted, Work
+from crossdock.stores.sqlite.writer import Writer
+
+T = TypeVar("T")
+Job = Callable[[apsw.Cursor, Writer], T]
+
+GROUP = 256
+"""Works in one commit at most"""
+OTHERS = 64
+"""of which at least these are for the lanes' Works, while arrivals never end"""
+
+
+class Executor(Protocol):
+    async def apply(self, work: Work) -> Committed | NotCommitted: ...
+
+    async def run(self, job: Job[T]) -> T: ...
+
+    def close(self) -> None:
+        """After everything queued is durable."""
+        ...
+
+
+class Inline:
+    """Everything at once, in the caller: no thread, no waiting, the same order on every run."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def apply(self, work: Work) -> Committed | NotCommitted:
+        (answer,) = self._writer.apply([work])
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    async def run(self, job: Job[T]) -> T:
+        return self._writer.run(job)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Waiting:
+    """One caller's future, settled from the writer's thread."""
+
+    __slots__ = ("future", "loop", "task")
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+
+
+class Threaded:
+    """One thread takes what has gathered while it wrote the last group: no timer, so an idle hub answers at once."""
+
+    def __init__(self, writer: Writer, name: str) -> None:
+        self._writer = writer
+        self._arrivals: deque[_Waiting] = deque()
+        self._others: deque[_Waiting] = deque()
+        self._jobs: deque[_Waiting] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._write, name=f"store {name}", daemon=True)
+        self._thread.start()
+
+    async def apply(self, work: Work) -> Committed | NotCommitted:
+        waiting = _Waiting(work)
+        answer: Committed | NotCommitted = await self._put(self._arrivals if work.arrivals else self._others, waiting)
+        return answer
+
+    async def run(self, job: Job[T]) -> T:
+        result: T = await self._put(self._jobs, _Waiting(job))
+        return result
+
+    def _put(self, queue: deque[_Waiting], waiting: _Waiting) -> asyncio.Future[Any]:
+        if self._closing:
+            raise StoreError("the store is closed")
+        queue.append(waiting)
+        self._wake.set()
+        return waiting.future
+
+    def close(self) -> None:
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while self._jobs or self._arrivals or self._others:
+                if self._jobs:
+                    self._run(self._jobs.popleft())
+                group = self._gather()
+                if group:
+                    answers = self._writer.apply([waiting.task for waiting in group])
+                    _settle(list(zip(group, answers, strict=True)))
+            if self._closing:
+                self._writer.close()
+                return
+
+    def _gather(self) -> list[_Waiting]:
+        reserved = min(len(self._others), OTHERS)
+        group = [self._arrivals.popleft() for _ in range(min(len(self._arrivals), GROUP - reserved))]
+        group += [self._others.popleft() for _ in range(min(len(self._others), GROUP - len(group)))]
+        return group
+
+    def _run(self, waiting: _Waiting) -> None:
+        try:
+            result: object = self._writer.run(waiting.task)
+        except BaseException as error:
+            result = error
+        _settle([(waiting, result)])
+
+
+def _settle(settled: list[tuple[_Waiting, object]]) -> None:
+    """One hop to the event loop for a whole group."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, object]]] = {}
+    for pair in settled:
+        by_loop.setdefault(pair[0].loop, []).append(pair)
+    for loop, pairs in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, pairs)
+
+
+def _resolve(pairs: list[tuple[_Waiting, object]]) -> None:
+    for waiting, result in pairs:
+        if waiting.future.done():
+            continue  # the caller gave up; the Work stands all the same
+        if isinstance(result, BaseException):
+            waiting.future.set_exception(result)
+        else:
+            waiting.future.set_result(result)

@@ -1,0 +1,239 @@
+"""The store on one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, Literal, ParamSpec, TypeVar
+
+import apsw
+
+from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange
+from crossdock.core.errors import StoreError
+from crossdock.core.event import Event
+from crossdock.core.lanes import Lane
+from crossdock.core.message import Arrival, Message
+from crossdock.core.states import DeliveryState, MessageState, WaitingFor
+from crossdock.core.store import Cell, Leased
+from crossdock.core.wire import PayloadRef
+from crossdock.core.work import Committed, Entity, NotCommitted, Work
+from crossdock.core.xref import CrossReference
+from crossdock.stores.sqlite import reads
+from crossdock.stores.sqlite.leases import lease
+from crossdock.stores.sqlite.opening import MEMORY, Holder, connect_reader, connect_writer
+from crossdock.stores.sqlite.queue import Executor, Inline, Threaded
+from crossdock.stores.sqlite.retention import prune
+from crossdock.stores.sqlite.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 2
+
+
+class _Reads:
+    """Runs queries: in a small pool of threads with a connection each, or at once on one connection."""
+
+    def __init__(self, path: str, connection: apsw.Connection | None) -> None:
+        self._path = path
+        self._connection = connection
+        self._pool = None if connection is not None else ThreadPoolExecutor(READERS, f"read {Path(path).name}")
+        self._local = threading.local()
+
+    async def ask(self, query: Callable[Concatenate[apsw.Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Raises StoreError."""
+        if self._connection is not None:
+            return self._answer(self._connection, query, *args, **kwargs)
+        if self._pool is None:
+            raise StoreError("the store is closed")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: self._answer(self._own(), query, *args, **kwargs))
+
+    def _own(self) -> apsw.Connection:
+        if not hasattr(self._local, "connection"):
+            self._local.connection = connect_reader(self._path)
+        connection: apsw.Connection = self._local.connection
+        return connection
+
+    def _answer(
+        self,
+        connection: apsw.Connection,
+        query: Callable[Concatenate[apsw.Cursor, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        try:
+            return query(connection.cursor(), *args, **kwargs)
+        except apsw.Error as error:
+            raise StoreError(f"{self._path} cannot be read: {error}") from error
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+class SqliteStore:
+    """See `core.store.Store` for what each method promises.
+
+    `executor="thread"`: one writer thread with group commit, reads in a small pool; for a hub. `"inline"`: everything
+    happens in the caller before the call returns; for simulation, and for `path=":memory:"`.
+    `now` dates payloads and Work ids for retention; a simulation gives its own clock's.
+    Raises StoreError when the file is held by another hub, is newer than this program, or cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        executor: Literal["thread", "inline"] = "thread",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        name = str(path)
+        if name == MEMORY and executor != "inline":
+            raise StoreError("a store in memory runs inline")
+        self._holder = None if name == MEMORY else Holder(Path(name))
+        if self._holder is not None:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            self._holder.take()
+        try:
+            connection = connect_writer(name)
+            writer = Writer(connection, name, now)
+        except BaseException:
+            self._let_go()
+            raise
+        self._executor: Executor | None = Threaded(writer, Path(name).name) if executor == "thread" else Inline(writer)
+        self._reads = _Reads(name, connection if executor == "inline" else None)
+        self._path = name
+
+    @classmethod
+    def open_readonly(cls, path: str | Path) -> SqliteStore:
+        """Reads a store that a hub may be writing; every write raises StoreError."""
+        store = cls.__new__(cls)
+        store._path = str(path)
+        store._holder = None
+        store._executor = None
+        store._reads = _Reads(store._path, connect_reader(store._path))
+        return store
+
+    def _let_go(self) -> None:
+        if self._holder is not None:
+            self._holder.release()
+            self._holder = None
+
+    def _writing(self) -> Executor:
+        if self._executor is None:
+            raise StoreError(f"{self._path} is closed, or open for reading only")
+        return self._executor
+
+    async def close(self) -> None:
+        self._reads.close()
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            await asyncio.get_running_loop().run_in_executor(None, executor.close)
+        self._let_go()
+
+    # --- writes -------------------------------------------------------------------------------------------------
+
+    async def apply(self, work: Work) -> Committed | NotCommitted:
+        return await self._writing().apply(work)
+
+    async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
+        return await self._writing().run(lambda cursor, writer: lease(cursor, writer, lanes, worker, until, now))
+
+    async def prune(self, before: Mapping[str, float], limit: int) -> Mapping[str, int]:
+        return await self._writing().run(lambda cursor, writer: prune(cursor, writer, before, limit))
+
+    # --- reads --------------------------------------------------------------------------------------------------
+
+    async def applied(self, work_id: str) -> bool:
+        return await self._reads.ask(reads.applied, work_id)
+
+    async def read(self, after: Mapping[Lane, int], limit: int) -> Sequence[Message] | Sequence[Event]:
+        return await self._reads.ask(reads.read, after, limit)
+
+    async def heads(self, stream: str) -> Sequence[int]:
+        return await self._reads.ask(reads.heads, stream)
+
+    async def payloads(self, refs: Iterable[PayloadRef]) -> Mapping[str, bytes]:
+        return await self._reads.ask(reads.payloads, refs)
+
+    async def messages(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        connection: str = "",
+        state: MessageState | None = None,
+        limit: int = 100,
+    ) -> Sequence[Message]:
+        return await self._reads.ask(reads.messages, ids, connection, state, limit)
+
+    async def arrival(self, arrival_id: str) -> Arrival | None:
+        return await self._reads.ask(reads.arrival, arrival_id)
+
+    async def record(self, message_id: str) -> PayloadRef | None:
+        return await self._reads.ask(reads.record, message_id)
+
+    async def events(self, ids: Sequence[str] = (), *, key: str = "", limit: int = 1000) -> Sequence[Event]:
+        return await self._reads.ask(reads.events, ids, key, limit)
+
+    async def entities(self, keys: Iterable[tuple[str, str, str]]) -> Mapping[tuple[str, str, str], Entity]:
+        return await self._reads.ask(reads.entities, keys)
+
+    async def deliveries(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        event_ids: Sequence[str] = (),
+        flow: str = "",
+        states: Iterable[DeliveryState] = (),
+        waiting_for: WaitingFor | None = None,
+        partitionkey: str = "",
+        limit: int = 1000,
+    ) -> Sequence[Delivery]:
+        return await self._reads.ask(reads.deliveries, ids, event_ids, flow, states, waiting_for, partitionkey, limit)
+
+    async def next_of_key(self, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
+        return await self._reads.ask(reads.next_of_key, flow, partitionkey, after_number)
+
+    async def heads_of_keys(self, flow: str, limit: int) -> Sequence[Delivery]:
+        return await self._reads.ask(reads.heads_of_keys, flow, limit)
+
+    async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
+        return await self._reads.ask(reads.exchanges, batches)
+
+    async def effects(self, delivery_ids: Sequence[str]) -> Sequence[Effect]:
+        return await self._reads.ask(reads.effects, delivery_ids)
+
+    async def attempts(self, exchange_ids: Sequence[str]) -> Sequence[Attempt]:
+        return await self._reads.ask(reads.attempts, exchange_ids)
+
+    async def cross_references(
+        self,
+        *,
+        account: str = "",
+        model: str = "",
+        keys: Sequence[str] = (),
+        remote_ids: Sequence[str] = (),
+        limit: int = 1000,
+    ) -> Sequence[CrossReference]:
+        return await self._reads.ask(reads.cross_references, account, model, keys, remote_ids, limit)
+
+    async def cell(self, name: str) -> Cell | None:
+        return await self._reads.ask(reads.cell, name)
+
+    async def cells(self, prefix: str) -> Mapping[str, Cell]:
+        return await self._reads.ask(reads.cells, prefix)
+
+    async def counts(self) -> Mapping[tuple[str, str], int]:
+        return await self._reads.ask(reads.counts)
+
+    async def tallies(self) -> Mapping[tuple[str, str, str], int]:
+        return await self._reads.ask(reads.tallies)
+
+    async def oldest_open(self, flow: str) -> float | None:
+        return await self._reads.ask(reads.oldest_open, flow)

@@ -1,0 +1,124 @@
+"""The one writer: decides and commits Works in groups, and runs the few other writes (leases, retention)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import apsw
+
+from crossdock.core.errors import StoreError
+from crossdock.core.lanes import Lane
+from crossdock.core.work import Committed, NotCommitted, Work
+from crossdock.stores.batch import Batch, Head, wanted
+from crossdock.stores.sqlite.facts import look_up
+from crossdock.stores.sqlite.writes import write
+
+T = TypeVar("T")
+Answer = Committed | NotCommitted | StoreError
+
+_LOST = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.NoMemError)
+"""After these nobody knows what is on the disk: a failed fsync is never tried again."""
+_BUSY = (apsw.BusyError, apsw.LockedError, apsw.FullError)
+"""Nothing was written, and later it may go."""
+
+
+class Writer:
+    """Not thread-safe: used by one thread at a time. Holds in memory what only it changes: heads, positions, fences."""
+
+    def __init__(self, connection: apsw.Connection, path: str, now: Callable[[], float]) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._path = path
+        self._now = now
+        self._streams: dict[str, int] = {}
+        self._heads: dict[Head, int] = {}
+        self.lanes: dict[Lane, tuple[int, int]] = {}
+        """lane → (position, fence)"""
+        self._lost: StoreError | None = None
+        self._remember()
+
+    def apply(self, works: Sequence[Work]) -> list[Answer]:
+        """One commit for all of them; an answer for each. Never raises for what a Work or the disk did."""
+        if self._lost is not None:
+            return [self._lost] * len(works)
+        try:
+            return list(self._commit(works))
+        except _LOST as error:
+            return [self._lose(error)] * len(works)
+        except _BUSY as error:
+            self._roll_back()
+            return [StoreError(f"{self._path}: {error}", hint="Free some space or end what holds it.")] * len(works)
+        except Exception as error:
+            self._roll_back()
+            if len(works) == 1:
+                return [StoreError(f"Work {works[0].id} cannot be written: {type(error).__name__}: {error}")]
+            # One of them holds what no column takes. Each on its own, so that it harms nobody.
+            return [answer for work in works for answer in self.apply([work])]
+
+    def _commit(self, works: Sequence[Work]) -> list[Committed | NotCommitted]:
+        cursor = self._cursor
+        cursor.execute("BEGIN IMMEDIATE")
+        batch = Batch(look_up(cursor, wanted(works), self.lanes, self._heads))
+        answers = [batch.decide(work) for work in works]
+        write(cursor, batch.changes, self._streams, self._now())
+        cursor.execute("COMMIT")
+        return answers
+
+    def run(self, job: Callable[[apsw.Cursor, Writer], T]) -> T:
+        """A write that is not a Work, in a transaction of its own. Raises StoreError."""
+        if self._lost is not None:
+            raise self._lost
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            result = job(self._cursor, self)
+            self._cursor.execute("COMMIT")
+        except _LOST as error:
+            raise self._lose(error) from error
+        except _BUSY as error:
+            self._roll_back()
+            raise StoreError(f"{self._path}: {error}") from error
+        except BaseException:
+            self._roll_back()
+            raise
+        return result
+
+    def now(self) -> float:
+        return self._now()
+
+    @property
+    def streams(self) -> dict[str, int]:
+        return self._streams
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _lose(self, error: apsw.Error) -> StoreError:
+        self._lost = StoreError(
+            f"{self._path} can no longer be written: {error}",
+            hint="Nothing more is accepted. Mend the disk, then start the hub again: what was acknowledged is there.",
+        )
+        return self._lost
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
+            self._remember()
+        except apsw.Error as error:
+            self._lose(error)
+
+    def _remember(self) -> None:
+        execute = self._cursor.execute
+        self._streams = {name: code for code, name in execute("SELECT code, name FROM streams")}
+        names = {code: name for name, code in self._streams.items()}
+        self._heads = {
+            (names[stream], partition): number
+            for stream, partition, number in execute("SELECT stream, partition, number FROM heads")
+        }
+        self.lanes = {
+            Lane(reader, stream, partition): (position, fence)
+            for reader, stream, partition, position, fence in execute(
+                "SELECT reader, stream, partition, position, fence FROM lanes"
+            )
+        }
