@@ -58,16 +58,18 @@ class Hub:
         for flow in self.context.landscape.flows.values():
             await recover(self.context, flow)
             await self._begin(flow)
-        for reader in (*self.normalisers.values(), *self.planners.values()):
-            await self.leases.want(reader.lanes)
+        await self.leases.want(lane for reader in self.normalisers.values() for lane in reader.lanes)
+        await self.leases.want(lane for reader in self.planners.values() for lane in reader.lanes)
         for deliverer in self.deliverers.values():
             await deliverer.take_up()
             self._tasks.append(self._watched(deliverer.run()))
         self._tasks.append(self._watched(self.leases.run()))
         self._tasks.append(self._watched(self._mind_credentials()))
         self._tasks.append(self._watched(Retention(self.context).run()))
-        for stage in (*self.planners.values(), *self.normalisers.values(), *self.pollers):
-            self._reading.append(self._watched(stage.run()))
+        runs = [stage.run() for stage in self.planners.values()]
+        runs += [stage.run() for stage in self.normalisers.values()]
+        runs += [stage.run() for stage in self.pollers]
+        self._reading += [self._watched(run) for run in runs]
         self.ready = True
 
     async def failed(self) -> BaseException:
@@ -77,8 +79,8 @@ class Hub:
         return self.context.failed[0]
 
     async def stop(self, grace_s: float = 10.0) -> None:
-        """Reads and plans nothing more, lets what is under way end within the grace, and leaves the rest in the journal:
-        the next start resolves it. The store stays open: its owner closes it."""
+        """Reads and plans nothing more, lets what is under way end within the grace, and leaves the rest in the
+        journal: the next start resolves it. The store stays open: its owner closes it."""
         self.ready = False
         await _cancel(self._reading)
         await asyncio.gather(*(deliverer.drain(grace_s) for deliverer in self.deliverers.values()))

@@ -1,0 +1,178 @@
+"""What a person may do with what the hub cannot decide: retry, adopt, resend, discard, rewind, perform again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from crossdock.core.delivery import Delivery, ExchangeState
+from crossdock.core.effects import delivery_id
+from crossdock.core.errors import UsageError
+from crossdock.core.event import STREAM
+from crossdock.core.ids import digest
+from crossdock.core.lanes import Lane, lanes_of
+from crossdock.core.message import Message
+from crossdock.core.states import DeliveryState, MessageState, WaitingFor
+from crossdock.core.work import (
+    Committed,
+    Count,
+    DeliveryMove,
+    ExchangeMove,
+    Link,
+    MessageMove,
+    Position,
+    Work,
+)
+from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.context import Context
+
+
+class Operator:
+    """Acts on the store. `who` is written beside every act. Raises UsageError when an act does not fit the state."""
+
+    def __init__(self, context: Context, who: str) -> None:
+        self._context = context
+        self._who = who
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        rows = await self._context.store.deliveries([delivery_id])
+        if not rows:
+            raise UsageError(f"no delivery {delivery_id}", hint="list them: crossdock dead-letters, crossdock holds")
+        return rows[0]
+
+    async def retry(self, row: Delivery) -> None:
+        """A dead or held delivery goes again: same effects, new bytes. What is known to have happened is not repeated;
+        a held one whose outcome is unknown needs a decision instead."""
+        self._must_be(row, DeliveryState.DEAD, DeliveryState.HELD)
+        if row.state is DeliveryState.HELD and await self._unknown(row):
+            raise UsageError(
+                f"delivery {row.id} may have happened",
+                hint="decide: crossdock holds adopt ID REMOTE_ID | resend ID | discard ID",
+            )
+        move = self._back(row, f"retried by {self._who}", revision=row.revision + 1, outbound=b"")
+        await self._apply(Work(self._id("retry", row), delivery_moves=(move,)))
+
+    async def resend(self, row: Delivery) -> None:
+        """A held delivery is sent again, although it may have happened: the same bytes, the same key."""
+        self._must_be(row, DeliveryState.HELD)
+        moves = tuple(
+            ExchangeMove(exchange.id, exchange.state, ExchangeState.NOT_DONE, why=f"to be resent, says {self._who}")
+            for exchange in await self._context.store.exchanges([row.id])
+            if exchange.state is ExchangeState.UNKNOWN
+        )
+        move = self._back(row, f"resent by {self._who}")
+        await self._apply(Work(self._id("resend", row), delivery_moves=(move,), exchange_moves=moves))
+
+    async def adopt(self, row: Delivery, remote_id: str) -> None:
+        """A held delivery has happened: this is its record."""
+        self._must_be(row, DeliveryState.HELD)
+        flow = self._context.landscape.flows.get(row.flow)
+        if flow is None:
+            raise UsageError(f"the project has no flow {row.flow!r} any more", hint="discard the delivery instead")
+        links: tuple[Link, ...] = ()
+        if flow.action.links:
+            account = await self._context.account(flow.connection)
+            now = self._context.clock.now()
+            links = (
+                Link(
+                    CrossReference(
+                        account, flow.action.model, row.key, LinkState.LINKED, remote_id=remote_id, updated_at=now
+                    )
+                ),
+            )
+        move = DeliveryMove(
+            row.id,
+            row.state,
+            DeliveryState.DELIVERED,
+            reason=f"adopted as {remote_id} by {self._who}",
+            settled_at=self._context.clock.now(),
+        )
+        await self._apply(Work(self._id("adopt", row), delivery_moves=(move,), cross_references=links))
+
+    async def discard(self, row: Delivery) -> None:
+        self._must_be(row, DeliveryState.DEAD, DeliveryState.HELD)
+        move = DeliveryMove(
+            row.id,
+            row.state,
+            DeliveryState.DISCARDED,
+            reason=f"discarded by {self._who}: {row.reason}",
+            settled_at=self._context.clock.now(),
+        )
+        await self._apply(Work(self._id("discard", row), delivery_moves=(move,)))
+
+    async def perform_again(self, row: Delivery) -> Delivery:
+        """On purpose, once more: a new generation, with effects of its own."""
+        if row.state is not DeliveryState.DELIVERED:
+            raise UsageError(f"delivery {row.id} is {row.state}: only what was delivered is performed again")
+        again = replace(
+            row,
+            id=delivery_id(row.flow, row.event_id, row.generation + 1),
+            generation=row.generation + 1,
+            state=DeliveryState.WAITING,
+            waiting_for=WaitingFor.KEY,
+            reason=f"performed again by {self._who}",
+            attempts=0,
+            revision=0,
+            batch="",
+            outbound=b"",
+            due_at=0.0,
+            planned_at=self._context.clock.now(),
+            settled_at=0.0,
+        )
+        count = Count(f"flow/{row.flow}", "again", 1)
+        await self._apply(Work(self._id("again", row), deliveries=(again,), counts=(count,)))
+        return again
+
+    async def rewind(self, flow: str, to: Mapping[int, int]) -> Mapping[Lane, int]:
+        """Sets the flow's position back, partition by partition. Effects that are settled stay settled."""
+        lanes = lanes_of(f"flow/{flow}", STREAM)
+        positions = {lanes[partition]: number for partition, number in to.items()}
+        now = self._context.clock.now()
+        work = Work(
+            digest("rewind", flow, repr(now)),
+            positions=tuple(Position(lane, number, back=True) for lane, number in positions.items()),
+        )
+        await self._apply(work)
+        return positions
+
+    async def discard_message(self, message: Message) -> None:
+        if message.state is not MessageState.QUARANTINED:
+            raise UsageError(f"message {message.id} is {message.state}, not quarantined")
+        move = MessageMove(message.id, message.state, MessageState.DISCARDED, f"discarded by {self._who}")
+        count = Count(f"connection/{message.connection}", "discarded", 1)
+        await self._apply(Work(digest("discard", message.id), message_moves=(move,), counts=(count,)))
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    async def _unknown(self, row: Delivery) -> bool:
+        journal = await self._context.store.exchanges([row.id])
+        return any(exchange.state is ExchangeState.UNKNOWN for exchange in journal)
+
+    def _back(
+        self, row: Delivery, reason: str, *, revision: int | None = None, outbound: bytes | None = None
+    ) -> DeliveryMove:
+        return DeliveryMove(
+            row.id,
+            row.state,
+            DeliveryState.WAITING,
+            waiting_for=WaitingFor.KEY,
+            reason=reason,
+            attempts=0,
+            revision=revision,
+            outbound=outbound,
+        )
+
+    def _must_be(self, row: Delivery, *states: DeliveryState) -> None:
+        if row.state not in states:
+            wanted = " or ".join(states)
+            raise UsageError(f"delivery {row.id} is {row.state}; this needs one that is {wanted}")
+
+    def _id(self, act: str, row: Delivery) -> str:
+        return digest(act, row.id, repr(self._context.clock.now()))
+
+    async def _apply(self, work: Work) -> None:
+        result = await self._context.store.apply(work)
+        if not isinstance(result, Committed):
+            raise UsageError(
+                f"it has changed meanwhile: {result.found or result.guard}", hint="look again, then decide"
+            )
