@@ -92,8 +92,8 @@ def serving(simulators: Sequence[Simulator], time_scale: float | None = None) ->
 
 
 async def _serve_one(simulator: Simulator, host: str) -> Served:
-    listener = socket.create_server((host, 0), backlog=512)
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    listener = _listen(host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     simulator.url = url
     door = AdminDoor(simulator)
     config = uvicorn.Config(
@@ -108,6 +108,16 @@ async def _serve_one(simulator: Simulator, host: str) -> Served:
     served = Served(simulator, url, f"{url}{PREFIX}{door.token}", _QuietServer(config))
     await served.start(listener)
     return served
+
+
+def _listen(host: str) -> socket.socket:
+    """A free port. The protocol is named, since asyncio turns off the delay of small writes for such sockets only:
+    unnamed, each answer of two writes would wait 40 ms for an acknowledgement.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind((host, 0))
+    listener.listen(512)
+    return listener
 
 
 class _QuietServer(uvicorn.Server):
