@@ -105,3 +105,28 @@ def test_the_shared_lists_of_codes_hold_each_code_once():
         codes = shared_definitions()[name]["enum"]
         assert len(codes) == len(set(codes))
         assert codes == sorted(codes)
+
+
+def amount(data: dict, name: str) -> Decimal:
+    return Decimal(data[name]["amount"]) if name in data else Decimal(0)
+
+
+@pytest.mark.parametrize("example", MODELS.get("order").source["examples"])
+def test_an_order_adds_up_to_the_cent_as_its_description_says(example):
+    for line in example["lines"]:
+        assert amount(line, "total") == line["quantity"] * amount(line, "unit_price") - amount(line, "discount")
+    for way in example["shipping_lines"]:
+        assert amount(way, "total") == amount(way, "price") - amount(way, "discount")
+    parts = ("shipping_total", "tip_total", "duty_total", "rounding")
+    tax = Decimal(0) if example["taxes_included"] else amount(example, "tax_total")
+    lines = sum(amount(line, "total") for line in example["lines"])
+    assert amount(example, "total") == lines + tax + sum(amount(example, part) for part in parts)
+
+
+@pytest.mark.parametrize("name", ["invoice", "refund"])
+def test_a_document_adds_up_to_the_cent_as_its_description_says(name):
+    for example in MODELS.get(name).source["examples"]:
+        total = amount(example, "total" if name == "invoice" else "amount")
+        lines = sum(amount(line, "amount") for line in example["lines"])
+        extras = amount(example, "shipping") + amount(example, "adjustment")
+        assert total == lines + extras + amount(example, "tax_total")
