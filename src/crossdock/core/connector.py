@@ -274,9 +274,9 @@ class Page:
 class Poll:
     """How a platform is asked. The engine keeps the cursor (committed with the page's rows) and owns the overlap."""
 
-    name: ClassVar[str]
-    every_s: ClassVar[float] = 60.0
-    overlap_s: ClassVar[float] = 120.0
+    name: str
+    every_s: float = 60.0
+    overlap_s: float = 120.0
     """how far back a fresh round starts behind the cursor's instant"""
 
     def read(self, cursor: Any, now: float) -> Steps[Page]:
@@ -287,8 +287,8 @@ class Poll:
 class Hydrate:
     """Platforms that send only ids: fetches the records."""
 
-    name: ClassVar[str]
-    batch_size: ClassVar[int] = 1
+    name: str
+    batch_size: int = 1
 
     def fetch(self, parts: Mapping[PartId, str]) -> Steps[Mapping[PartId, Any]]:
         """part id → remote id in; part id → record out; a record that does not exist (any more) is left out."""

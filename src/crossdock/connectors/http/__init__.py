@@ -1,0 +1,1 @@
+"""Any webhook in, any REST call out."""

@@ -1,0 +1,1 @@
+"""QuickBooks Online: customers, items, invoices, payments and refunds in the books."""
