@@ -23,8 +23,9 @@ Row = tuple[Any, ...]
 
 
 def place(stream: int, partition: int, number: int) -> int:
-    """Where a row stands: order within one (stream, partition) is the order of this integer."""
-    return ((stream << PARTITION_BITS | partition) << NUMBER_BITS) | number
+    """Where a row stands: order within one (stream, partition) is the order of this integer. `partition` may be 32: the
+    end of the stream."""
+    return (((stream << PARTITION_BITS) + partition) << NUMBER_BITS) + number
 
 
 def number_of(at: int) -> int:
