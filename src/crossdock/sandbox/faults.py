@@ -81,6 +81,11 @@ class FaultScript:
         only: Sequence[str] = (),
         next: Sequence[Mapping[str, Any]] = (),  # noqa: A002 - the word of the admin API
     ) -> None:
+        if not isinstance(seed, int):
+            raise ScriptError(f"seed: a whole number is needed, not {seed!r}")
+        for name, given in (("only", only), ("next", next)):
+            if not isinstance(given, list | tuple):
+                raise ScriptError(f"{name}: an array is needed, not {given!r}")
         self.seed = seed
         self.rates = _rates(rates or {})
         self.only = [_pattern(text, "only") for text in only]
@@ -142,6 +147,8 @@ def _pattern(text: object, field: str) -> re.Pattern[str]:
 
 def _rates(given: Mapping[FaultKind | str, float]) -> dict[FaultKind, float]:
     rates: dict[FaultKind, float] = {}
+    if not isinstance(given, Mapping):
+        raise ScriptError(f'rates: an object is needed, such as {{"503": 0.01}}, not {given!r}')
     for name, rate in given.items():
         try:
             value = float(rate)
@@ -156,6 +163,8 @@ def _rates(given: Mapping[FaultKind | str, float]) -> dict[FaultKind, float]:
 
 
 def _one_shot(entry: Mapping[str, Any]) -> OneShot:
+    if not isinstance(entry, Mapping):
+        raise ScriptError(f"next: objects are needed, not {entry!r}")
     unknown = set(entry) - {"kind", "match", "times"}
     if unknown:
         raise ScriptError(f"next: unknown field {sorted(unknown)[0]!r}; there are kind, match, times")

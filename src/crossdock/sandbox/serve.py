@@ -101,6 +101,7 @@ async def _serve_one(simulator: Simulator, host: str) -> Served:
         http=_CuttableProtocol,
         ws="none",
         lifespan="off",
+        log_config=None,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,

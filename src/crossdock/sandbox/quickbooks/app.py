@@ -7,12 +7,11 @@ parameters. XML is not played: without `Accept: application/json`, where QuickBo
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from crossdock.sandbox.clock import SandboxClock
-from crossdock.sandbox.http import JsonError, Reply, Request, Route
-from crossdock.sandbox.quickbooks import answers, batch, books, notices, problems, query, setup
+from crossdock.sandbox.http import Handler, JsonError, Reply, Request, Route
+from crossdock.sandbox.quickbooks import answers, batch, books, notices, problems, query, seeding, setup
 from crossdock.sandbox.quickbooks.company import Change, Company, Settings
 from crossdock.sandbox.quickbooks.kinds import KINDS, Kind
 from crossdock.sandbox.quickbooks.oauth import Authority, Rotation
@@ -25,6 +24,8 @@ COMPANY: Final = "/v3/company/{realm}"
 AT_ONCE: Final = 10
 REQUEST_ID_LENGTH: Final = 50
 Changes = list[Change]
+Answer = Callable[[Request], dict[str, Any]]
+"""What goes into the envelope beside `time`. Raises FaultError."""
 
 
 class QuickBooksSimulator(Simulator):
@@ -58,12 +59,12 @@ class QuickBooksSimulator(Simulator):
             Route("GET", f"{COMPANY}/query", self._guarded(self._query)),
             Route("POST", f"{COMPANY}/query", self._guarded(self._query)),
             Route("GET", f"{COMPANY}/cdc", self._guarded(self._changed)),
-            Route("POST", f"{COMPANY}/batch", self._guarded(self._batch)),
-            Route("POST", f"{COMPANY}/taxservice/taxcode", self._guarded(self._tax_service)),
             Route("GET", f"{COMPANY}/preferences", self._guarded(self._preferences)),
             Route("GET", f"{COMPANY}/companyinfo/{{id}}", self._guarded(self._company_info)),
-            Route("POST", f"{COMPANY}/{{entity}}", self._guarded(self._write)),
             Route("GET", f"{COMPANY}/{{entity}}/{{id}}", self._guarded(self._read)),
+            Route("POST", f"{COMPANY}/batch", self._guarded(self._once(self._batch))),
+            Route("POST", f"{COMPANY}/taxservice/taxcode", self._guarded(self._once(self._tax_service))),
+            Route("POST", f"{COMPANY}/{{entity}}", self._guarded(self._once(self._write))),
         ]
 
     def credentials(self) -> dict[str, str]:
@@ -83,7 +84,7 @@ class QuickBooksSimulator(Simulator):
         made: dict[str, Any] = {}
         try:
             if "company" in data:
-                self._open(_settings(data["company"]))
+                self._open(seeding.settings(data["company"]))
                 made["company"] = asdict(self.company.settings)
             if "oauth" in data:
                 self.authority.rotation = Rotation.of(data["oauth"])
@@ -91,7 +92,7 @@ class QuickBooksSimulator(Simulator):
             with self.company.transaction():
                 for name in data:
                     if name not in ("company", "oauth"):
-                        made[name] = self._seed_kind(name, data[name])
+                        made[name] = seeding.records(self.company, name, data[name])
         except FaultError as fault:
             raise SeedError(f"{fault.code} {fault.message}: {fault.detail}") from None
         self.company.changes.clear()
@@ -145,10 +146,10 @@ class QuickBooksSimulator(Simulator):
         ids = random.Random(f"quickbooks ids:{self.random_seed}")  # noqa: S311 - repeatable by design
         self.company = Company(self.authority.realm_id, settings, self.clock, ids)
         setup.furnish(self.company)
-        self._remembered: dict[str, Reply] = {}
+        self._remembered: dict[str, dict[str, Any]] = {}
 
-    def _guarded(self, handler: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Reply]:
-        """Who asks, for whom, in which format; a request id already answered; all or nothing; then webhooks."""
+    def _guarded(self, answer: Answer) -> Handler:
+        """Who asks, for whom, and in which format, before anything else."""
 
         def guarded(request: Request) -> Reply:
             token = request.header("authorization").removeprefix("Bearer ")
@@ -158,23 +159,34 @@ class QuickBooksSimulator(Simulator):
                 return answers.forbidden(self.company)
             if "application/json" not in request.header("accept"):
                 return answers.no_xml()
+            try:
+                return Reply.json({**answer(request), "time": self.company.answered_at()})
+            except FaultError as fault:
+                return answers.fault(self.company, fault)
+
+        return guarded
+
+    def _once(self, write: Answer) -> Answer:
+        """All or nothing, then webhooks; and the first answer again when its request id is repeated.
+
+        Source: Intuit docs, "What is RequestId". Unverified: how long it is remembered (here until a reset), and
+        that a refusal is not.
+        """
+
+        def once(request: Request) -> dict[str, Any]:
             request_id = request.query.get("requestid", "")
             if request_id in self._remembered:
                 return self._remembered[request_id]
-            try:
-                if len(request_id) > REQUEST_ID_LENGTH:
-                    raise problems.wrong_length("requestid", REQUEST_ID_LENGTH, len(request_id))
-                with self.company.transaction():
-                    answer = handler(request)
-            except FaultError as fault:
-                return answers.fault(self.company, fault)
+            if len(request_id) > REQUEST_ID_LENGTH:
+                raise problems.wrong_length("requestid", REQUEST_ID_LENGTH, len(request_id))
+            with self.company.transaction():
+                answer = write(request)
             self._tell(self.company.changes)
-            reply = Reply.json({**answer, "time": self.company.answered_at()})
-            if request_id and request.method == "POST":
-                self._remembered[request_id] = reply
-            return reply
+            if request_id:
+                self._remembered[request_id] = answer
+            return answer
 
-        return guarded
+        return once
 
     def _query(self, request: Request) -> dict[str, Any]:
         text = request.query.get("query", "")
@@ -231,29 +243,6 @@ class QuickBooksSimulator(Simulator):
             return 0
         self.webhooks.queue(webhook)
         return 1
-
-    def _seed_kind(self, name: str, given: Any) -> Any:
-        if name == "Vendor":
-            self.company.other_names |= {str(vendor).strip().lower() for vendor in given}
-            return given
-        kind = KINDS.get(name.lower())
-        if kind is None:
-            raise SeedError(f"there is no {name!r}; there are {', '.join(k.name for k in KINDS.values())}")
-        if kind.name == "TaxCode":
-            return [setup.tax_code(self.company, one["Name"], _rates(one)) for one in given]
-        return [books.shown(self.company, kind, books.save(self.company, kind, record)) for record in given]
-
-
-def _settings(data: Mapping[str, Any]) -> Settings:
-    unknown = set(data) - set(Settings.names())
-    if unknown:
-        raise SeedError(f"company: unknown field {sorted(unknown)[0]!r}; there are {', '.join(Settings.names())}")
-    numbers = {"automated_tax_percent": Decimal(str(data.get("automated_tax_percent", 8)))}
-    return Settings(**{**data, **numbers})
-
-
-def _rates(data: Mapping[str, Any]) -> dict[str, Decimal]:
-    return {str(name): Decimal(str(percent)) for name, percent in data.get("Rates", {}).items()}
 
 
 def _kind(request: Request) -> Kind:

@@ -6,13 +6,27 @@ SyncToken. A refused request changes nothing.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from crossdock.sandbox.quickbooks import lists, payments, problems
 from crossdock.sandbox.quickbooks.company import Company, Record
 from crossdock.sandbox.quickbooks.fields import ReadOnly, Spec, clean_fields
 from crossdock.sandbox.quickbooks.kinds import Kind
 from crossdock.sandbox.quickbooks.lines import NOTHING
+from crossdock.sandbox.quickbooks.tax import US_CODES
+
+TAX_REFERENCES: Final = ("DefaultTaxCodeRef", "SalesTaxCodeRef", "PurchaseTaxCodeRef")
+REFERENCES: Final = {
+    **dict.fromkeys(TAX_REFERENCES, "TaxCode"),
+    "SalesTermRef": "Term",
+    "PaymentMethodRef": "PaymentMethod",
+    "ARAccountRef": "Account",
+    "DepartmentRef": "Department",
+    "ClassRef": "Class",
+    "ShipMethodRef": "ShipMethod",
+    "CustomerTypeRef": "CustomerType",
+}
+"""What each plain reference points at. Departments, classes, ship methods and customer types: there are none."""
 
 
 def shown(company: Company, kind: Kind, record: Record) -> Record:
@@ -25,6 +39,7 @@ def save(company: Company, kind: Kind, body: Mapping[str, Any]) -> Record:
     if kind.complete is None or kind.fields is None:
         raise problems.unsupported(f"create or update of {kind.name}")
     given = clean_fields(kind.fields, body)
+    _check_references(company, given)
     old = _current(company, kind, body) if body.get("Id") else None
     draft = _merged(kind.fields, old, given) if old and body.get("sparse") is True else given
     draft = {name: value for name, value in draft.items() if value is not None}
@@ -32,6 +47,15 @@ def save(company: Company, kind: Kind, body: Mapping[str, Any]) -> Record:
     if old:
         full["Id"] = old["Id"]
     return _store(company, kind, full, old, "updated" if old else "created")
+
+
+def _check_references(company: Company, given: Record) -> None:
+    """References that no computation follows must still lead somewhere. Raises 2500."""
+    for name, target in REFERENCES.items():
+        ref = given.get(name)
+        if not ref or (company.settings.is_us and name in TAX_REFERENCES and ref.get("value") in US_CODES):
+            continue
+        company.refer(target, ref, name)
 
 
 def void(company: Company, kind: Kind, body: Mapping[str, Any]) -> Record:

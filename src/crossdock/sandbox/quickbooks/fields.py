@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from crossdock.sandbox.quickbooks import problems
 
 NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,15})?")
+LARGEST: Final = Decimal(10) ** 11
+"""So that a product of two still has its cents within 28 digits."""
 
 
 class Spec(Protocol):
@@ -51,12 +53,9 @@ class Number:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             raise problems.unknown_property(path, "must be a number")
         number = Decimal(value)
-        if abs(number) >= Decimal(10) ** 15:
+        if abs(number) >= LARGEST:
             raise problems.unknown_property(path, "is too large a number")
-        try:
-            rounded = number.quantize(Decimal(1).scaleb(-self.places))
-        except InvalidOperation:
-            raise problems.unknown_property(path, "is not a number that can be kept") from None
+        rounded = number.quantize(Decimal(1).scaleb(-self.places))
         if rounded != number:
             raise problems.business(f"{path} takes at most {self.places} decimals, not {number}", path)
         return rounded if self.places <= 2 else number

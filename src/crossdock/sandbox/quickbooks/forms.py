@@ -191,7 +191,7 @@ def currency(company: Company, draft: Record, customer: Record | None, total: De
     if asked != owed:
         raise problems.business(f"The customer's currency is {owed}, not {asked}", "CurrencyRef")
     if asked == home:
-        return {"CurrencyRef": {"value": home}, "ExchangeRate": Decimal(1)}
+        return {"CurrencyRef": {"value": home}}
     rate = draft.get("ExchangeRate") or Decimal(1)
     return {"CurrencyRef": {"value": asked}, "ExchangeRate": rate, "HomeTotalAmt": cents(total * rate)}
 

@@ -148,8 +148,7 @@ def customer(company: Company, draft: Record, old: Record | None) -> Record:
     taken = {other["DisplayName"].lower() for other in _others(company, "Customer", old)}
     if name.lower() in taken | company.other_names:
         raise problems.duplicate_name("Another customer, vendor or employee is already using this name.")
-    if ref := draft.get("ParentRef"):
-        company.refer("Customer", ref, "ParentRef")
+    parent = company.refer("Customer", draft["ParentRef"], "ParentRef") if draft.get("ParentRef") else None
     currency = (draft.get("CurrencyRef") or {}).get("value", company.settings.currency)
     if currency != company.settings.currency and not company.settings.multicurrency:
         raise problems.business(f"Multicurrency is off: {currency} is not the home currency", "CurrencyRef")
@@ -159,7 +158,7 @@ def customer(company: Company, draft: Record, old: Record | None) -> Record:
     return {
         **full,
         "DisplayName": name,
-        "FullyQualifiedName": name,
+        "FullyQualifiedName": f"{parent['FullyQualifiedName']}:{name}" if parent else name,
         "PrintOnCheckName": draft.get("PrintOnCheckName") or draft.get("CompanyName") or name[:110],
         "CurrencyRef": {"value": currency},
         "Balance": NOTHING,
