@@ -105,6 +105,8 @@ class Changes:
     attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
     references: dict[ReferenceKey, CrossReference | None] = field(default_factory=dict)
     """None: removed"""
+    gave_up: dict[ReferenceKey, None] = field(default_factory=dict)
+    """the cross-references that had another remote id before"""
     positions: dict[Lane, int] = field(default_factory=dict)
     cells: dict[str, tuple[int, bytes] | None] = field(default_factory=dict)
     """name → (version, value); None: removed"""
@@ -176,7 +178,7 @@ class Batch:
     def decide(self, work: Work) -> Committed | NotCommitted:
         """Committed means: as soon as the batch is durable."""
         if work.id in self.facts.works or work.id in self.changes.works:
-            return Committed()
+            return Committed(repeated=_appended(work))
         self._undo.clear()
         try:
             for guard in work.guards:
@@ -364,13 +366,18 @@ class Batch:
     def _claim(self, wish: CrossReference) -> None:
         key = (wish.account, wish.model, wish.key)
         there = self.facts.references.get(key)
-        if there is None:
-            self._write(key, replace(wish, state=LinkState.CLAIMED, remote_id=""))
-        elif there.state is not LinkState.CLAIMED:
-            taken = replace(there, fingerprint=wish.fingerprint, effect_id=wish.effect_id, updated_at=wish.updated_at)
+        if there is not None and there.state is not LinkState.CLAIMED:
+            taken = replace(
+                there,
+                fingerprint=wish.fingerprint,
+                effect_id=wish.effect_id,
+                trail=wish.trail,
+                updated_at=wish.updated_at,
+            )
             self._write(key, taken)
-        elif there.effect_id == wish.effect_id:
-            self._write(key, replace(wish, state=LinkState.CLAIMED, remote_id=""))
+        elif there is None or there.effect_id == wish.effect_id:
+            claimed = wish.state is LinkState.CLAIMED and not wish.remote_id
+            self._write(key, wish if claimed else replace(wish, state=LinkState.CLAIMED, remote_id=""))
         else:
             raise _Refusal(NotCommitted(CrossReferenceAbsent(*key), _told(there)))
 
@@ -386,6 +393,7 @@ class Batch:
             self._put(self.facts.remotes, remote, wish.key)
         if there is not None and there.remote_id and there.remote_id != wish.remote_id:
             self._drop(self.facts.remotes, (wish.account, wish.model, there.remote_id))
+            self._put(self.changes.gave_up, key, None)
         state = LinkState.MOVED if wish.state is LinkState.MOVED else LinkState.LINKED
         self._write(key, wish if wish.state is state else replace(wish, state=state))
 
@@ -444,3 +452,10 @@ def _told(reference: CrossReference | None) -> str:
     if reference.state is LinkState.CLAIMED:
         return f"claimed by {reference.effect_id}"
     return f"{reference.state} to {reference.remote_id}"
+
+
+def _appended(work: Work) -> frozenset[str]:
+    ids = [message.id for message in work.messages]
+    ids += [event.id for event in work.events]
+    ids += [delivery.id for delivery in work.deliveries]
+    return frozenset(ids)

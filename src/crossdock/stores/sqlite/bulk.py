@@ -37,26 +37,43 @@ class Bulk:
 
 
 class Lookup:
-    """`SELECT <columns> <rest>` for many keys at once, `{rows}` standing for the keys. Columns are SQL expressions
-    that JSON can hold; see `text_of`."""
+    """`SELECT <columns> <rest>` for many keys, `{rows}` standing for the keys, as one value: JSON rows. Columns are
+    SQL expressions that JSON can hold; see `text_of`."""
 
     def __init__(self, columns: str, rest: str, width: int = 1) -> None:
         self._width = width
         key = f"({','.join('?' * width)})" if width > 1 else "?"
-        sql = f"SELECT json_group_array(json_array({columns})) {rest}"
-        self._statements = {size: sql.format(rows=",".join([key] * size)) for size in _SIZES}
+        sql = f"(SELECT json_group_array(json_array({columns})) {rest})"
+        self._expressions = {size: sql.format(rows=",".join([key] * size)) for size in reversed(_SIZES)}
 
-    def run(self, cursor: apsw.Cursor, keys: Sequence[Any]) -> list[list[Any]]:
-        """`keys`: single values, or tuples `width` wide. Duplicates are harmless."""
-        found: list[list[Any]] = []
-        for start in range(0, len(keys), _SIZES[0]):
-            part = keys[start : start + _SIZES[0]]
-            size = next(size for size in reversed(_SIZES) if size >= len(part))
-            padded = [*part, *[part[0]] * (size - len(part))]
-            values = padded if self._width == 1 else tuple(chain.from_iterable(padded))
-            for (answer,) in cursor.execute(self._statements[size], values):
-                found.extend(_decode(answer))
-        return found
+    def ask(self, keys: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        """The expression and its values for 1 to MOST_KEYS keys: single values, or tuples `width` wide."""
+        size = next(size for size in self._expressions if size >= len(keys))
+        padded = [*keys, *[keys[0]] * (size - len(keys))]
+        return self._expressions[size], padded if self._width == 1 else tuple(chain.from_iterable(padded))
+
+
+MOST_KEYS = _SIZES[0]
+
+
+def answer(cursor: apsw.Cursor, questions: Sequence[tuple[Lookup, Sequence[Any]]]) -> list[list[list[Any]]]:
+    """The rows that each lookup finds for its keys (any number of them), in one statement where they fit."""
+    found: list[list[list[Any]]] = [[] for _ in questions]
+    start = 0
+    while True:
+        asked = [
+            (index, *lookup.ask(keys[start : start + MOST_KEYS]))
+            for index, (lookup, keys) in enumerate(questions)
+            if len(keys) > start
+        ]
+        if not asked:
+            return found
+        expressions = ", ".join(expression for _, expression, _ in asked)
+        values = tuple(chain.from_iterable(part for _, _, part in asked))
+        for row in cursor.execute(f"SELECT {expressions}", values):
+            for (index, _, _), text in zip(asked, row, strict=True):
+                found[index].extend(_decode(text))
+        start += MOST_KEYS
 
 
 def text_of(column: str) -> str:

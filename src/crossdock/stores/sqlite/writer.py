@@ -52,7 +52,9 @@ class Writer:
         except Exception as error:
             self._roll_back()
             if len(works) == 1:
-                return [StoreError(f"Work {works[0].id} cannot be written: {type(error).__name__}: {error}")]
+                refused = StoreError(f"Work {works[0].id} cannot be written: {type(error).__name__}: {error}")
+                refused.__cause__ = error
+                return [refused]
             # One of them holds what no column takes. Each on its own, so that it harms nobody.
             return [answer for work in works for answer in self.apply([work])]
 

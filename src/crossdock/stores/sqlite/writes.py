@@ -11,7 +11,7 @@ from crossdock.core.event import STREAM
 from crossdock.core.wire import PayloadRef
 from crossdock.stores.batch import Changes
 from crossdock.stores.sqlite import rows
-from crossdock.stores.sqlite.bulk import Bulk, Lookup
+from crossdock.stores.sqlite.bulk import Bulk, Lookup, answer
 from crossdock.stores.sqlite.rows import EVENTS_CODE, packed, place
 
 CHUNK_BYTES = 1 << 20
@@ -148,7 +148,7 @@ def _write_appends(cursor: apsw.Cursor, changes: Changes, streams: dict[str, int
 
 
 def _write_chunks(cursor: apsw.Cursor, identity: str, data: bytes, now: float) -> None:
-    if _PAYLOAD_THERE.run(cursor, [packed(identity)]):
+    if answer(cursor, [(_PAYLOAD_THERE, [packed(identity)])])[0]:
         return  # the first one is kept whole
     view = memoryview(data)
     for chunk, start in enumerate(range(0, len(data), CHUNK_BYTES)):
@@ -187,11 +187,9 @@ def _record(ref: PayloadRef | None) -> rows.Row:
 
 
 def _write_references(cursor: apsw.Cursor, changes: Changes) -> None:
-    if not changes.references:
-        return
-    # Two records may trade remote ids within one batch: the old rows go first, so no order of rows is wrong.
-    if len(changes.references) > 1 or None in changes.references.values():
-        _REFERENCES_GONE.run(cursor, [(key, account, model) for account, model, key in changes.references])
+    # Two entities may trade remote ids within one batch: what gave one up goes first, so no order of rows is wrong.
+    gone = [key for key, reference in changes.references.items() if reference is None or key in changes.gave_up]
+    _REFERENCES_GONE.run(cursor, [(key, account, model) for account, model, key in gone])
     _REFERENCES.run(
         cursor, [rows.reference_row(reference) for reference in changes.references.values() if reference is not None]
     )
