@@ -171,19 +171,10 @@ def test_a_request_is_good_for_five_minutes_either_way(scheme: Scheme, age_s: fl
 @pytest.mark.parametrize(
     "text",
     [
-        "253402300799",
-        "253402300799000",
-        "-1",
-        "-1793715164",
-        "now",
-        "2026-11-03T14:12:44Z",
-        "1793715164.0",
-        "1e9",
-        "0",
-        "9" * 400,
-    ]
-    + ["١٧٩٣٧١٥١٦٤", " 1793715164", "+1793715164", "0x6ae9d1dc", "NaN", "inf", "1_793_715_164"],
-)
+        "253402300799", "253402300799000", "-1", "-1793715164", "now", "2026-11-03T14:12:44Z", "1793715164.0", "1e9",
+        "0", "9" * 400, "١٧٩٣٧١٥١٦٤", " 1793715164", "+1793715164", "0x6ae9d1dc", "NaN", "inf", "1_793_715_164",
+    ],
+)  # fmt: skip
 def test_a_timestamp_that_is_absurd_or_no_number_is_a_matter_of_clocks(scheme: Scheme, text: str) -> None:
     header = scheme.timestamp_header if isinstance(scheme, Hmac) else "webhook-timestamp"
     assert reason(scheme, with_header(signed(scheme), header, text)) == "clock"
