@@ -112,7 +112,7 @@ async def test_an_altered_byte_is_refused(store: SqliteStore, vault: Vault, part
         altered[position] ^= 1
         record["fields"]["api_key"][part] = base64.b64encode(altered).decode()
         work_id = f"{part}-{position}"
-            await store.apply(Work(work_id, cells=(CellWrite(PREFIX + "shop", json.dumps(record).encode()),)))
+        await store.apply(Work(work_id, cells=(CellWrite(PREFIX + "shop", json.dumps(record).encode()),)))
         with pytest.raises(CredentialError, match="altered"):
             await vault.credential("shop")
 
