@@ -149,6 +149,30 @@ def test_prices_that_include_tax_add_up_to_what_the_buyer_paid(api: Api) -> None
     assert (made["TotalAmt"], made["TxnTaxDetail"]["TotalTax"]) == (10, 1.67)
 
 
+def test_two_rates_inside_one_price_leave_one_net(api: Api) -> None:
+    ada = api.post("customer", {"DisplayName": "Ada"}).json()["Customer"]["Id"]
+    body = {"CustomerRef": {"value": ada}, "GlobalTaxCalculation": "TaxInclusive"}
+    body["Line"] = [line(100, TaxInclusiveAmt=114.98, TaxCodeRef={"value": "6"})]
+    made = api.post("invoice", body).json()["Invoice"]
+    assert made["TotalAmt"] == 114.98
+    assert sorted(one["Amount"] for one in made["TxnTaxDetail"]["TaxLine"]) == [5, 9.98]
+
+
+def test_tax_that_is_sent_per_rate_is_kept_and_must_have_a_rate_to_go_to(api: Api) -> None:
+    ada = api.post("customer", {"DisplayName": "Ada"}).json()["Customer"]["Id"]
+    body: dict[str, Any] = {"CustomerRef": {"value": ada}, "Line": [line(100, TaxCodeRef={"value": "6"})]}
+    lines = api.post("invoice", body).json()["Invoice"]["TxnTaxDetail"]["TaxLine"]
+    lines[0]["Amount"], lines[1]["Amount"] = 5.01, 9.96
+    body["TxnTaxDetail"] = {"TaxLine": lines}
+    made = api.post("invoice", body).json()["Invoice"]
+    assert [one["Amount"] for one in made["TxnTaxDetail"]["TaxLine"]] == [5.01, 9.96]
+    assert made["TotalAmt"] == 114.97
+    assert api.code("invoice", {**body, "TxnTaxDetail": {"TotalTax": 1, "TaxLine": lines}}) == "6000"
+    zero = {**body, "Line": [line(100, TaxCodeRef={"value": "3"})]}
+    assert api.code("invoice", zero) == "2500"
+    assert api.code("invoice", {**zero, "TxnTaxDetail": {"TotalTax": 1}}) == "6000"
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

@@ -3,12 +3,13 @@
 Sources: Intuit docs, "Manage sales tax" (US: TAX or NON on lines, one code for the transaction, TotalTax sent
 overrides what is computed) and "Global tax model" (elsewhere: a real tax code on every line, one TaxLine a
 rate). QuickBooks taxes the rounded sum per rate, not each line (quickbooks-ruby issue 547). Unverified, and
-strict here: a TotalTax on a form where no line has a rate is refused, since no agency could be owed it.
+strict here: a TotalTax on a form where no line has a rate is refused, since no agency could be owed it; prices
+that include tax need TaxInclusiveAmt on every line.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from crossdock.sandbox.quickbooks import problems
 from crossdock.sandbox.quickbooks.company import Company, Record, cents
@@ -51,36 +52,47 @@ US_CODES: Final = ("TAX", "NON")
 def taxed(company: Company, form: Record, priced: Priced) -> Record:
     """The form's TxnTaxDetail, with TotalTax and one TaxLine a rate. Raises FaultError: 2500, 6000."""
     given = form.get("TxnTaxDetail") or {}
-    if form.get("GlobalTaxCalculation") == "NotApplicable" and not company.settings.is_us:
+    abroad = not company.settings.is_us
+    if form.get("GlobalTaxCalculation") == "NotApplicable" and abroad:
         return {"TotalTax": NOTHING}
-    discount = priced.discount if form.get("ApplyTaxAfterDiscount") else NOTHING
     bases = _taxable_per_code(company, form, priced)
-    by_rate = _per_rate(company, _discounted(bases, discount, priced.subtotal))
-    inclusive = form.get("GlobalTaxCalculation") == "TaxInclusive" and not company.settings.is_us
-    tax_lines = [
-        _tax_line(rate, base, company.of("TaxRate")[rate], inclusive=inclusive) for rate, base in by_rate.items()
+    if form.get("ApplyTaxAfterDiscount"):
+        whole = sum((sale.gross for sale in priced.sales), NOTHING)
+        bases = _discounted(bases, priced.discount, whole)
+    inclusive = form.get("GlobalTaxCalculation") == "TaxInclusive" and abroad
+    lines = [
+        _tax_line(rate, net, company.of("TaxRate")[rate])
+        for rate, net in _net_per_rate(company, bases, inclusive=inclusive).items()
     ]
-    computed = sum((line["Amount"] for line in tax_lines), NOTHING)
-    total = _override(given)
-    if total is None:
-        total = computed
-    elif not tax_lines and total:
-        raise problems.business("Tax is given but no line of the transaction is taxable", "TxnTaxDetail")
-    elif tax_lines:
-        tax_lines[-1]["Amount"] += total - computed
-    detail: dict[str, Any] = {"TotalTax": total, "TaxLine": tax_lines}
+    detail: Record = {"TotalTax": _overridden(given, lines), "TaxLine": lines}
     if ref := given.get("TxnTaxCodeRef"):
         detail["TxnTaxCodeRef"] = ref
     return detail
 
 
-def _override(given: Record) -> Decimal | None:
-    """The tax that the sender says: TotalTax, or the sum of tax lines with amounts; both must agree."""
-    lines = [line.get("Amount", NOTHING) for line in given.get("TaxLine") or []]
+def _overridden(given: Record, lines: list[Record]) -> Decimal:
+    """The total, after what the sender says has gone into the lines: amounts per rate, a total, or neither.
+
+    A total that differs from the sum goes to the last rate that is above zero.
+    """
+    by_rate = {line["TaxLineDetail"]["TaxRateRef"]["value"]: line for line in lines}
+    sent = given.get("TaxLine") or []
+    for line in sent:
+        rate = ((line.get("TaxLineDetail") or {}).get("TaxRateRef") or {}).get("value", "")
+        if rate not in by_rate:
+            raise problems.invalid_reference("TxnTaxDetail.TaxLine.TaxLineDetail.TaxRateRef")
+        by_rate[rate]["Amount"] = line.get("Amount", NOTHING)
+    summed = sum((line["Amount"] for line in lines), NOTHING)
     total: Decimal | None = given.get("TotalTax")
-    if lines and total is not None and sum(lines, NOTHING) != total:
+    if total is None or total == summed:
+        return summed
+    if sent:
         raise problems.business("TotalTax is not the sum of the tax lines", "TxnTaxDetail.TotalTax")
-    return sum(lines, NOTHING) if lines and total is None else total
+    owed = [line for line in lines if line["TaxLineDetail"]["TaxPercent"]]
+    if not owed:
+        raise problems.business("Tax is given but no line of the transaction is taxable", "TxnTaxDetail")
+    owed[-1]["Amount"] += total - summed
+    return total
 
 
 def _taxable_per_code(company: Company, form: Record, priced: Priced) -> dict[str, Decimal]:
@@ -112,40 +124,40 @@ def _taxable_in_the_us(company: Company, form: Record, priced: Priced) -> dict[s
     return {code: base} if base else {}
 
 
-def _discounted(bases: dict[str, Decimal], discount: Decimal, subtotal: Decimal) -> dict[str, Decimal]:
-    """Spreads a discount before tax over the codes by their share; the last one takes what rounding leaves."""
-    if not discount or not subtotal:
+def _discounted(bases: dict[str, Decimal], discount: Decimal, whole: Decimal) -> dict[str, Decimal]:
+    """Spreads a discount before tax over the codes by their share of all lines; the last takes the rounding."""
+    if not discount or not whole:
         return bases
-    taxable = sum(bases.values(), NOTHING)
-    left = cents(discount * taxable / subtotal)
+    left = cents(discount * sum(bases.values(), NOTHING) / whole)
     reduced: dict[str, Decimal] = {}
     for position, (code, base) in enumerate(bases.items(), 1):
-        share = left if position == len(bases) else cents(discount * base / subtotal)
+        share = left if position == len(bases) else cents(discount * base / whole)
         left -= share
         reduced[code] = base - share
     return reduced
 
 
-def _per_rate(company: Company, bases: dict[str, Decimal]) -> dict[str, Decimal]:
-    by_rate: dict[str, Decimal] = {}
+def _net_per_rate(company: Company, bases: dict[str, Decimal], *, inclusive: bool) -> dict[str, Decimal]:
+    """What each rate is of; where prices include tax, the net of it, not yet rounded."""
+    nets: dict[str, Decimal] = {}
     for code, base in bases.items():
-        details = company.of("TaxCode")[code].get("SalesTaxRateList", {}).get("TaxRateDetail", [])
-        for detail in details:
-            rate = detail["TaxRateRef"]["value"]
-            by_rate[rate] = by_rate.get(rate, NOTHING) + base
-    return by_rate
+        details = company.of("TaxCode")[code]["SalesTaxRateList"]["TaxRateDetail"]
+        rates = [detail["TaxRateRef"]["value"] for detail in details]
+        percent = sum((company.of("TaxRate")[rate]["RateValue"] for rate in rates), NOTHING)
+        net = base * 100 / (100 + percent) if inclusive else base
+        for rate in rates:
+            nets[rate] = nets.get(rate, NOTHING) + net
+    return nets
 
 
-def _tax_line(rate_id: str, base: Decimal, rate: Record, *, inclusive: bool) -> Record:
-    percent: Decimal = rate["RateValue"]
-    amount = cents(base * percent / (100 + percent)) if inclusive else cents(base * percent / 100)
+def _tax_line(rate_id: str, net: Decimal, rate: Record) -> Record:
     return {
-        "Amount": amount,
+        "Amount": cents(net * rate["RateValue"] / 100),
         "DetailType": "TaxLineDetail",
         "TaxLineDetail": {
             "TaxRateRef": {"value": rate_id},
             "PercentBased": True,
-            "TaxPercent": percent,
-            "NetAmountTaxable": base - amount if inclusive else base,
+            "TaxPercent": rate["RateValue"],
+            "NetAmountTaxable": cents(net),
         },
     }
