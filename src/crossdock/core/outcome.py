@@ -35,12 +35,12 @@ def fail(
     first_sent_at: float,
     tries: int,
 ) -> Failure:
-    """`delivery.state` is its state in the store; `tries` is how often this exchange was sent, this time included."""
+    """`delivery.state` is its state in the store; `tries`: how often this exchange was sent, this time included."""
     if isinstance(verdict, Refused):
         move = DeliveryMove(delivery.id, delivery.state, DeliveryState.DEAD, reason=verdict.why)
         return Failure(move, ExchangeState.REFUSED, "refused", release=True)
     if isinstance(verdict, Unknown):
-        return _unknown(flow, delivery, verdict, now, jitter, first_sent_at, tries)
+        return _unknown(flow, delivery, verdict, now, jitter, first_sent_at)
     if not verdict.counts:
         due_at = wait_for_platform_at(flow.retry, tries, now, wait_s=verdict.wait_s, jitter=jitter)
         move = DeliveryMove(
@@ -69,14 +69,15 @@ def fail(
 
 
 def _unknown(
-    flow: Flow, delivery: Delivery, verdict: Unknown, now: float, jitter: float, first_sent_at: float, tries: int
+    flow: Flow, delivery: Delivery, verdict: Unknown, now: float, jitter: float, first_sent_at: float
 ) -> Failure:
+    attempts = delivery.attempts + 1
     step = resolve_unknown(
         flow.action.effects,
         first_sent_at=first_sent_at,
         unknown_at=now,
         now=now,
-        unknowns=tries,
+        unknowns=attempts,
         most_resends=flow.retry.attempts,
         key_retention_s=flow.action.key_retention_s,
         settle_s=flow.action.settle_s,
@@ -84,14 +85,20 @@ def _unknown(
     )
     if isinstance(step, Hold):
         reason = f"{step.why}: {verdict.why}"
-        move = DeliveryMove(delivery.id, delivery.state, DeliveryState.HELD, reason=reason, batch="")
+        move = DeliveryMove(delivery.id, delivery.state, DeliveryState.HELD, reason=reason, attempts=attempts, batch="")
         return Failure(move, ExchangeState.UNKNOWN, "unknown")
     if isinstance(step, LookUp):
         due_at = step.at
     else:
-        due_at = next_attempt_at(flow.retry, max(min(tries, flow.retry.attempts - 1), 1), now, jitter=jitter) or now
+        due_at = next_attempt_at(flow.retry, max(min(attempts, flow.retry.attempts - 1), 1), now, jitter=jitter) or now
     move = DeliveryMove(
-        delivery.id, delivery.state, DeliveryState.RESOLVING, reason=verdict.why, due_at=due_at, batch=""
+        delivery.id,
+        delivery.state,
+        DeliveryState.RESOLVING,
+        reason=verdict.why,
+        due_at=due_at,
+        attempts=attempts,
+        batch="",
     )
     return Failure(move, ExchangeState.UNKNOWN, "unknown")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Protocol
 
 from crossdock.core.clock import Clock
 from crossdock.core.flow import Connection, Landscape
+from crossdock.core.ids import digest
 from crossdock.core.secret import Credential
 from crossdock.core.store import Store
 from crossdock.core.transport import Transport
@@ -54,6 +56,12 @@ class Context:
 
     failed: list[BaseException] = field(default_factory=list)
     """what no stage could survive (a store that cannot be trusted, a bug): the supervisor stops the hub"""
+
+    _works: Iterator[int] = field(default_factory=count)
+
+    def work_id(self) -> str:
+        """A name for one Work, never given twice: by it the store answers whether it was committed."""
+        return digest("work", self.worker, repr(self.clock.now()), next(self._works), repr(self.random()))
 
     def fail(self, error: BaseException) -> None:
         self.failed.append(error)

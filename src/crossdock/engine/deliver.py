@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from crossdock.core.delivery import Delivery
 from crossdock.core.event import Event
 from crossdock.core.flow import Flow
-from crossdock.core.ids import digest
 from crossdock.core.states import SETTLED, DeliveryState, WaitingFor
 from crossdock.core.work import Committed, DeliveryMove, Work
 from crossdock.engine.context import Context
@@ -256,7 +255,7 @@ class Deliverer:
         if same and move.waiting_for is not None:
             item.moved(move)
             return
-        work = Work(digest("park", move.id, repr(self._context.clock.now())), delivery_moves=(move,))
+        work = Work(self._context.work_id(), delivery_moves=(move,))
         if isinstance(await self._context.store.apply(work), Committed):
             item.moved(move)
             return
@@ -269,7 +268,10 @@ class Deliverer:
         line = self._lines[row.partitionkey]
         line.head = row
         if row.state in SETTLED or (row.state is DeliveryState.DEAD and self.flow.on_dead == "skip"):
-            await self._advance(row.partitionkey, row.number)
+            if line.behind:
+                await self._advance(row.partitionkey, row.number)
+            else:
+                del self._lines[row.partitionkey]
             return
         line.busy = False
         if line.again and row.state is DeliveryState.WAITING:
@@ -287,7 +289,7 @@ class Deliverer:
         if line is None:
             line = self._lines[partitionkey] = Line(NOBODY, behind=True)
         line.busy = True
-        row = None
+        row, line.behind = None, True
         while row is None and line.behind:
             line.behind = False
             row = await self._context.store.next_of_key(self.flow.name, partitionkey, after_number)

@@ -64,7 +64,6 @@ class Drive:
         self._failed: dict[str, NotDone | Refused | Unknown] = {}
         alone = len(self._items) == 1 and self._flow.action.batch_size == 1
         self._batch = items[0].delivery.id if alone else self._new_batch()
-        self._commits = 0
 
     def _new_batch(self) -> str:
         ids = (item.delivery.id for item in self._items)
@@ -249,7 +248,7 @@ class Drive:
             first_sent_at=known.first_sent_at,
             unknown_at=known.ended_at or known.first_sent_at,
             now=now,
-            unknowns=known.attempts,
+            unknowns=max(self._items[0].delivery.attempts, 1),
             most_resends=self._flow.retry.attempts,
             key_retention_s=action.key_retention_s,
             settle_s=action.settle_s,
@@ -312,7 +311,7 @@ class Drive:
                 self._link(item, outbound, receipts[outbound.id])
         refusal = await self._commit()
         while refusal is not None and isinstance(refusal.guard, Link):
-            self._make_alias(refusal.guard, refusal.found)
+            await self._make_alias(refusal.guard)
             refusal = await self._commit()
         crash.at("outcome.committed")
         if refusal is not None:
@@ -354,12 +353,16 @@ class Drive:
             )
         )
 
-    def _make_alias(self, refused: Link, owner_key: str) -> None:
+    async def _make_alias(self, refused: Link) -> None:
         """The record belongs to another entity already (a shared e-mail address): this key points to that one."""
-        changes = self._draft.cross_references
         mine = refused.reference
+        owners = await self._context.store.cross_references(
+            account=mine.account, model=mine.model, remote_ids=[mine.remote_id]
+        )
+        owner = owners[0].key if owners else mine.key
+        changes = self._draft.cross_references
         changes[changes.index(refused)] = Link(
-            replace(mine, state=LinkState.MOVED, remote_id="", moved_to=owner_key, fingerprint="", version="")
+            replace(mine, state=LinkState.MOVED, remote_id="", moved_to=owner, fingerprint="", version="")
         )
 
     async def _fail_all(self, verdict: Verdict, exchange: Exchange | None) -> None:
@@ -446,10 +449,8 @@ class Drive:
 
     async def _commit(self) -> NotCommitted | None:
         """Applies what was gathered. On refusal the draft stays, for the caller to mend or drop."""
-        self._commits += 1
         draft = self._draft
-        work_id = digest("drive", self._batch, self._commits, repr(self._context.clock.now()))
-        result = await self._context.store.apply(draft.work(work_id))
+        result = await self._context.store.apply(draft.work(self._context.work_id()))
         if isinstance(result, NotCommitted):
             return result
         moves = {move.id: move for move in draft.delivery_moves}

@@ -11,7 +11,6 @@ from crossdock.core import json
 from crossdock.core.errors import NotJson
 from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Connection, Inlet, MapFailed
-from crossdock.core.ids import digest
 from crossdock.core.keys import native_key
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.message import Message
@@ -265,9 +264,8 @@ class Normaliser:
         events, entities = await self._order(draft.events)
         ends = {self.lanes[message.partition]: message.number for message in messages}
         scope = f"connection/{self._connection.name}"
-        now = self._context.clock.now()
         work = Work(
-            id=digest("normalise", self._connection.name, *(move.id for move in draft.moves), repr(now)),
+            id=self._context.work_id(),
             guards=tuple(LaneFence(lane, self._leases.fence(lane)) for lane in ends),
             payloads=tuple(draft.payloads),
             message_moves=tuple(draft.moves),

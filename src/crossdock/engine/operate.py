@@ -9,7 +9,6 @@ from crossdock.core.delivery import Delivery, ExchangeState
 from crossdock.core.effects import delivery_id
 from crossdock.core.errors import UsageError
 from crossdock.core.event import STREAM
-from crossdock.core.ids import digest
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.message import Message
 from crossdock.core.states import DeliveryState, MessageState, WaitingFor
@@ -50,7 +49,7 @@ class Operator:
                 hint="decide: crossdock holds adopt ID REMOTE_ID | resend ID | discard ID",
             )
         move = self._back(row, f"retried by {self._who}", revision=row.revision + 1, outbound=b"")
-        await self._apply(Work(self._id("retry", row), delivery_moves=(move,)))
+        await self._apply(Work(self._context.work_id(), delivery_moves=(move,)))
 
     async def resend(self, row: Delivery) -> None:
         """A held delivery is sent again, although it may have happened: the same bytes, the same key."""
@@ -61,7 +60,7 @@ class Operator:
             if exchange.state is ExchangeState.UNKNOWN
         )
         move = self._back(row, f"resent by {self._who}")
-        await self._apply(Work(self._id("resend", row), delivery_moves=(move,), exchange_moves=moves))
+        await self._apply(Work(self._context.work_id(), delivery_moves=(move,), exchange_moves=moves))
 
     async def adopt(self, row: Delivery, remote_id: str) -> None:
         """A held delivery has happened: this is its record."""
@@ -87,7 +86,7 @@ class Operator:
             reason=f"adopted as {remote_id} by {self._who}",
             settled_at=self._context.clock.now(),
         )
-        await self._apply(Work(self._id("adopt", row), delivery_moves=(move,), cross_references=links))
+        await self._apply(Work(self._context.work_id(), delivery_moves=(move,), cross_references=links))
 
     async def discard(self, row: Delivery) -> None:
         self._must_be(row, DeliveryState.DEAD, DeliveryState.HELD)
@@ -98,7 +97,7 @@ class Operator:
             reason=f"discarded by {self._who}: {row.reason}",
             settled_at=self._context.clock.now(),
         )
-        await self._apply(Work(self._id("discard", row), delivery_moves=(move,)))
+        await self._apply(Work(self._context.work_id(), delivery_moves=(move,)))
 
     async def perform_again(self, row: Delivery) -> Delivery:
         """On purpose, once more: a new generation, with effects of its own."""
@@ -120,16 +119,15 @@ class Operator:
             settled_at=0.0,
         )
         count = Count(f"flow/{row.flow}", "again", 1)
-        await self._apply(Work(self._id("again", row), deliveries=(again,), counts=(count,)))
+        await self._apply(Work(self._context.work_id(), deliveries=(again,), counts=(count,)))
         return again
 
     async def rewind(self, flow: str, to: Mapping[int, int]) -> Mapping[Lane, int]:
         """Sets the flow's position back, partition by partition. Effects that are settled stay settled."""
         lanes = lanes_of(f"flow/{flow}", STREAM)
         positions = {lanes[partition]: number for partition, number in to.items()}
-        now = self._context.clock.now()
         work = Work(
-            digest("rewind", flow, repr(now)),
+            self._context.work_id(),
             positions=tuple(Position(lane, number, back=True) for lane, number in positions.items()),
         )
         await self._apply(work)
@@ -140,7 +138,7 @@ class Operator:
             raise UsageError(f"message {message.id} is {message.state}, not quarantined")
         move = MessageMove(message.id, message.state, MessageState.DISCARDED, f"discarded by {self._who}")
         count = Count(f"connection/{message.connection}", "discarded", 1)
-        await self._apply(Work(digest("discard", message.id), message_moves=(move,), counts=(count,)))
+        await self._apply(Work(self._context.work_id(), message_moves=(move,), counts=(count,)))
 
     # ------------------------------------------------------------------------------------------------------------
 
@@ -166,9 +164,6 @@ class Operator:
         if row.state not in states:
             wanted = " or ".join(states)
             raise UsageError(f"delivery {row.id} is {row.state}; this needs one that is {wanted}")
-
-    def _id(self, act: str, row: Delivery) -> str:
-        return digest(act, row.id, repr(self._context.clock.now()))
 
     async def _apply(self, work: Work) -> None:
         result = await self._context.store.apply(work)

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 
 from crossdock.core.delivery import Delivery
-from crossdock.core.effects import delivery_id
+from crossdock.core.effects import delivery_id, effect_seed
 from crossdock.core.event import STREAM, Event
 from crossdock.core.flow import Flow
-from crossdock.core.ids import digest
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.routing import Skip, route_event
 from crossdock.core.states import DeliveryState
-from crossdock.core.work import Committed, Count, DeliveryMove, LaneFence, Position, Work
+from crossdock.core.work import Committed, Count, DeliveryMove, LaneFence, Position, Release, Work
 from crossdock.engine import crash
 from crossdock.engine.context import Context
 from crossdock.engine.deliver import Deliverer
+from crossdock.engine.journal import Journal
 from crossdock.engine.leases import Leases
 
 BATCH = 256
@@ -71,7 +71,7 @@ class Planner:
             )
             planned[row.id] = (row, event)
         withdrawn = await self._withdraw(planned)
-        await self._commit(events, planned, withdrawn, skipped, now)
+        await self._commit(events, planned, withdrawn, skipped, account, now)
 
     async def _already(self, events: Sequence[Event]) -> frozenset[str]:
         """After a rewind, events come by that have a delivery: it stays what it is."""
@@ -96,8 +96,21 @@ class Planner:
             rows = await self._context.store.deliveries(
                 flow=self._flow.name, partitionkey=partitionkey, states=SUPERSEDABLE
             )
-            found += [row for row in rows if row.key in keys and self._deliverer.withdraw(row)]
+            for row in rows:
+                if row.key in keys and not await self._made_something(row) and self._deliverer.withdraw(row):
+                    found.append(row)
         return found
+
+    async def _made_something(self, row: Delivery) -> bool:
+        """What has begun to exist is finished, not superseded: else the newer event would make it a second time."""
+        if not row.outbound:
+            return False
+        return Journal(await self._context.store.exchanges([row.id]), row.revision).made_something
+
+    def _release(self, account: str, row: Delivery) -> Release:
+        """A superseded delivery that never came to anything gives back its claim."""
+        seed = effect_seed(row.flow, row.event_id, "", row.generation)
+        return Release(account, self._flow.action.model, row.key, seed)
 
     async def _commit(
         self,
@@ -105,6 +118,7 @@ class Planner:
         planned: dict[str, tuple[Delivery, Event]],
         withdrawn: list[Delivery],
         skipped: Counter[str],
+        account: str,
         now: float,
     ) -> None:
         flow = self._flow.name
@@ -112,7 +126,7 @@ class Planner:
         ends = {self._lane(event): event.number for event in events}
         rows = [row for row, _ in planned.values()]
         work = Work(
-            id=digest("plan", flow, *(f"{lane.partition}:{number}" for lane, number in ends.items()), repr(now)),
+            id=self._context.work_id(),
             guards=tuple(LaneFence(lane, self._leases.fence(lane)) for lane in ends),
             deliveries=tuple(rows),
             delivery_moves=tuple(
@@ -121,6 +135,7 @@ class Planner:
                 )
                 for row in withdrawn
             ),
+            cross_references=tuple(self._release(account, row) for row in withdrawn if row.outbound),
             positions=tuple(Position(lane, number) for lane, number in ends.items()),
             counts=(
                 Count(scope, "read", len(events)),

@@ -46,6 +46,8 @@ class Prepared:
             stop = await self._map(item, account, again)
             if stop is not None:
                 return stop
+        revision = item.delivery.revision
+        item.outbounds = [replace(outbound, revision=revision) for outbound in item.outbounds]
         if self._flow.action.links:
             return await self._relate(item, account, again)
         return None
@@ -159,15 +161,13 @@ class Prepared:
                 outbound,
                 remote_id=reference.remote_id,
                 remote_version=reference.version,
-                revision=row.revision,
             )
         return None
 
     async def _look(self, item: Item, index: int) -> DeliveryMove | None:
         """Before a first create: does the record exist already?"""
         action, row = self._flow.action, item.delivery
-        outbound = replace(item.outbounds[index], revision=row.revision)
-        item.outbounds[index] = outbound
+        outbound = item.outbounds[index]
         item.claims = True
         if not (action.finds and action.match) or row.state is DeliveryState.RESOLVING:
             return None

@@ -11,7 +11,7 @@ from crossdock.core.errors import CrossdockError, StoreError
 from crossdock.core.flow import Connection
 from crossdock.core.ids import digest
 from crossdock.core.message import Arrival, Message, message_id
-from crossdock.core.secret import Secret
+from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import CellWrite, Committed, Payload, Work
@@ -24,11 +24,11 @@ KEPT_ALWAYS = ("content-type", "user-agent")
 class Receiver:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._secrets: dict[str, tuple[Secret, ...]] = {}
+        self._held: dict[str, Credential] = {}
 
     def forget(self, connection: str) -> None:
         """Its secrets have changed."""
-        self._secrets.pop(connection, None)
+        self._held.pop(connection, None)
 
     async def receive(self, name: str, request: Inbound) -> Reply:
         """The answer for the sender: 2xx means committed. Same identity again: same answer, no second row."""
@@ -37,14 +37,13 @@ class Receiver:
         webhook = connection.connector.webhook if connection else None
         if connection is None or webhook is None:
             return Reply(404, b"no such hook")
-        credential = None
-        if name not in self._secrets:
-            credential = await context.vault.credential(name)
-            self._secrets[name] = _signing_secrets(credential.secrets, webhook)
-        handshake = webhook.challenge(request, credential or await context.vault.credential(name))
+        if name not in self._held:
+            self._held[name] = await context.vault.credential(name)
+        credential = self._held[name]
+        handshake = webhook.challenge(request, credential)
         if handshake is not None:
             return handshake
-        rejected = webhook.verify(request, self._secrets[name], context.clock.civil())
+        rejected = webhook.verify(request, _signing_secrets(credential.secrets, webhook), context.clock.civil())
         if isinstance(rejected, Rejected):
             context.metrics.rejected(name, rejected.reason)
             status = 401 if rejected.reason in {"missing", "signature", "clock", "scheme"} else 400
@@ -70,7 +69,7 @@ class Receiver:
         message. Raises StoreError when it is not durable."""
         context = self._context
         now = context.clock.now()
-        work = arrival_work(connection.name, body, headers, parts, now, cells)
+        work = arrival_work(context.work_id(), connection.name, body, headers, parts, now, cells)
         result = await context.store.apply(work)
         assert isinstance(result, Committed), "appends have no guards"
         fresh = len(work.messages) - len(result.repeated)
@@ -98,7 +97,7 @@ class Receiver:
                 reason=f"conflict: message {conflict} came before with other content; {hint}",
             )
             work = Work(
-                id=digest("conflict", conflict, ref.sha256),
+                id=self._context.work_id(),
                 payloads=(payload,),
                 messages=(message,),
             )
@@ -107,6 +106,7 @@ class Receiver:
 
 
 def arrival_work(
+    work_id: str,
     name: str,
     body: bytes,
     headers: Mapping[str, str],
@@ -114,8 +114,7 @@ def arrival_work(
     now: float,
     cells: Sequence[CellWrite] = (),
 ) -> Work:
-    """One arrival and its messages as a Work. Its id follows from the messages' identities, so that the same arrival
-    again is the same Work."""
+    """One arrival and its messages as a Work."""
     reason, state = "", MessageState.RECEIVED
     if isinstance(parts, CrossdockError):
         reason = f"cannot be split into messages: {parts.what}"
@@ -146,7 +145,7 @@ def arrival_work(
             )
         )
     return Work(
-        id=digest("arrive", arrival_id, repr(now)),
+        id=work_id,
         payloads=tuple(payloads.values()),
         arrivals=(Arrival(arrival_id, name, now, json.encode(dict(headers)), ref),),
         messages=tuple(messages),

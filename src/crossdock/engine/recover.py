@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from crossdock.core.delivery import Delivery, Exchange, ExchangeState
 from crossdock.core.flow import Flow
-from crossdock.core.ids import digest
 from crossdock.core.states import DeliveryState, WaitingFor
 from crossdock.core.work import DeliveryMove, ExchangeMove, Work
 from crossdock.engine.context import Context
@@ -25,11 +24,11 @@ async def recover(context: Context, flow: Flow) -> int:
             return total
         for row in rows:
             journal = await context.store.exchanges([row.batch or row.id])
-            await context.store.apply(_reopened(row, journal, context.clock.now()))
+            await context.store.apply(_reopened(context.work_id(), row, journal, context.clock.now()))
         total += len(rows)
 
 
-def _reopened(row: Delivery, journal: Sequence[Exchange], now: float) -> Work:
+def _reopened(work_id: str, row: Delivery, journal: Sequence[Exchange], now: float) -> Work:
     """A batch is composed anew: its action is an upsert, which a repeat does not harm."""
     open_exchanges = [exchange for exchange in journal if exchange.state is ExchangeState.INTENT]
     moves = tuple(
@@ -42,4 +41,4 @@ def _reopened(row: Delivery, journal: Sequence[Exchange], now: float) -> Work:
         move = DeliveryMove(row.id, row.state, DeliveryState.RESOLVING, reason=WHY, due_at=now)
     else:
         move = DeliveryMove(row.id, row.state, DeliveryState.WAITING, waiting_for=WaitingFor.KEY, reason=WHY)
-    return Work(digest("recover", row.id, repr(now)), delivery_moves=(move,), exchange_moves=moves)
+    return Work(work_id, delivery_moves=(move,), exchange_moves=moves)

@@ -8,7 +8,6 @@ from typing import Any
 
 from crossdock.core import json
 from crossdock.core.flow import Flow
-from crossdock.core.ids import digest
 from crossdock.core.lanes import lanes_of
 from crossdock.core.work import CellVersion, CellWrite, Position, Work
 from crossdock.engine.context import Context
@@ -105,7 +104,7 @@ class Hub:
             lanes = lanes_of(f"flow/{flow.name}", "events")
             positions = tuple(Position(lane, heads[lane.partition]) for lane in lanes if heads[lane.partition])
         work = Work(
-            digest("begin", flow.name, repr(now)),
+            self.context.work_id(),
             guards=(CellVersion(cell, 0),),
             positions=positions,
             cells=(CellWrite(cell, json.encode({"at": now, "from": flow.begin})),),
