@@ -281,7 +281,7 @@ def _bare_rows(shop: Shop, indexes: range) -> Iterator[tuple[str, list[tuple[obj
             for index, event in zip(indexes, events, strict=True)
         ],
     )
-    yield insert("deliveries", rows.DELIVERY), [rows.delivery_row(delivery) for delivery in deliveries]
+    yield insert("deliveries", rows.DELIVERY_ROW), [rows.delivery_row(delivery) for delivery in deliveries]
     yield insert("exchanges", rows.EXCHANGE), [rows.exchange_row(exchange) for exchange, _, _ in made]
     yield insert("effects", rows.EFFECT), [rows.effect_row(effect) for _, effect, _ in made]
     yield insert("cross_references", rows.REFERENCE), [rows.reference_row(claim) for _, _, claim in made]

@@ -24,9 +24,9 @@ from crossdock.stores.sqlite.rows import EVENTS_CODE, NUMBER_BITS, packed, place
 
 _AT_ONCE = 500
 """Identities in one statement"""
-_UNSETTLED = "state IN ('waiting', 'sending', 'retrying', 'resolving', 'held', 'dead')"
+_UNSETTLED = "stage < 2"
 """Word for word the condition of the index `deliveries_unsettled`, so that SQLite sees that it serves."""
-_FOR_A_PERSON = "state IN ('held', 'dead')"
+_FOR_A_PERSON = "stage = 1"
 
 
 def _parts(ids: Iterable[str]) -> Iterator[tuple[str, list[bytes | str]]]:

@@ -109,7 +109,7 @@ def _prune_events(cursor: apsw.Cursor, _: Writer, before: float, limit: int) -> 
             "DELETE FROM events WHERE place IN (SELECT place FROM events WHERE place > ?1 AND place <"
             " ifnull((SELECT place FROM events WHERE place > ?1 AND place < ?2 AND appended_at >= ?3"
             " ORDER BY place LIMIT 1), ?2) AND NOT EXISTS (SELECT 1 FROM deliveries"
-            " WHERE deliveries.place = events.place AND state NOT IN ('delivered', 'superseded', 'discarded'))"
+            " WHERE deliveries.place = events.place AND stage < 2)"
             " ORDER BY place LIMIT ?4) RETURNING place",
             (start, end, before, limit - gone),
         )
@@ -122,7 +122,7 @@ def _prune_effects(cursor: apsw.Cursor, _: Writer, before: float, limit: int) ->
     young = _first_young(cursor, "deliveries", "planned_at", before)
     rows: list[tuple[Any, ...]] = cursor.execute(
         "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE seq < ? AND settled_at < ?"
-        " AND state IN ('delivered', 'superseded', 'discarded') ORDER BY seq LIMIT ?)"
+        " AND stage = 2 ORDER BY seq LIMIT ?)"
         " RETURNING id, batch, flow, state",
         (young, before, limit),
     ).fetchall()

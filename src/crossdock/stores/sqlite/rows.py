@@ -8,7 +8,7 @@ from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange, Exchang
 from crossdock.core.effects import EffectClass
 from crossdock.core.event import Event
 from crossdock.core.message import Arrival, Message
-from crossdock.core.states import DeliveryState, MessageState, WaitingFor
+from crossdock.core.states import OPEN, SETTLED, DeliveryState, MessageState, WaitingFor
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Entity
 from crossdock.core.xref import CrossReference, LinkState
@@ -153,13 +153,26 @@ DELIVERY = (
 )
 
 
+_STAGES = {
+    state: 0 if state in OPEN else 2 if state in SETTLED else 1  # as the migration says
+    for state in DeliveryState
+}
+
+
+def stage_of(state: DeliveryState) -> int:
+    return _STAGES[state]
+
+
 def delivery_row(delivery: Delivery) -> Row:
     return (
         packed(delivery.id), delivery.flow, packed(delivery.event_id), delivery.key, delivery.partitionkey,
         place(EVENTS_CODE, delivery.partition, delivery.number), delivery.state, delivery.waiting_for, delivery.reason,
         delivery.due_at, delivery.attempts, delivery.generation, delivery.revision, packed(delivery.batch),
-        delivery.outbound, delivery.planned_at, delivery.settled_at,
+        delivery.outbound, delivery.planned_at, delivery.settled_at, _STAGES[delivery.state],
     )  # fmt: skip
+
+
+DELIVERY_ROW = f"{DELIVERY}, stage"
 
 
 def delivery_of(row: Row) -> Delivery:

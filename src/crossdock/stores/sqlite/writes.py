@@ -12,7 +12,7 @@ from crossdock.core.wire import PayloadRef
 from crossdock.stores.batch import Changes
 from crossdock.stores.sqlite import rows
 from crossdock.stores.sqlite.bulk import Bulk, Lookup, answer
-from crossdock.stores.sqlite.rows import EVENTS_CODE, packed, place
+from crossdock.stores.sqlite.rows import EVENTS_CODE, packed, place, stage_of
 
 CHUNK_BYTES = 1 << 20
 
@@ -30,7 +30,7 @@ _PAYLOADS = _append("payloads", "id, chunk, added_at, data")
 _ARRIVALS = _append("arrivals", rows.ARRIVAL)
 _MESSAGES = _append("messages", rows.MESSAGE)
 _EVENTS = _append("events", rows.EVENT)
-_DELIVERIES = _append("deliveries", rows.DELIVERY)
+_DELIVERIES = _append("deliveries", rows.DELIVERY_ROW)
 _EXCHANGES = _append("exchanges", rows.EXCHANGE)
 _EFFECTS = _append("effects", rows.EFFECT)
 _ATTEMPTS = _append("attempts", rows.ATTEMPT)
@@ -48,13 +48,15 @@ _MESSAGE_MOVES = Bulk(
     " FROM (VALUES {rows}) WHERE id = column1",
     6,
 )
-_DELIVERY_MOVES = Bulk(
+_MOVE = (
     "UPDATE deliveries SET state = column2, waiting_for = column3, reason = column4, due_at = column5,"
-    " attempts = ifnull(column6, attempts), revision = ifnull(column7, revision), batch = ifnull(column8, batch),"
-    " outbound = ifnull(column9, outbound), settled_at = ifnull(column10, settled_at)"
-    " FROM (VALUES {rows}) WHERE id = column1",
-    10,
+    " attempts = ifnull(column6, attempts), revision = ifnull(column7, revision),"
+    " outbound = ifnull(column8, outbound), settled_at = ifnull(column9, settled_at){more}"
+    " FROM (VALUES {{rows}}) WHERE id = column1"
 )
+_DELIVERY_MOVES = Bulk(_MOVE.format(more=""), 9)
+"""those that change no indexed column"""
+_DELIVERY_TURNS = Bulk(_MOVE.format(more=", stage = column10, batch = ifnull(column11, batch)"), 11)
 _EXCHANGE_MOVES = Bulk(
     "UPDATE exchanges SET state = column2, answer = ifnull(column3, answer), why = column4, ended_at = column5,"
     " attempts = ifnull(column6, attempts) FROM (VALUES {rows}) WHERE id = column1",
@@ -163,16 +165,20 @@ def _write_moves(cursor: apsw.Cursor, changes: Changes) -> None:
             for identity, (state, reason, record) in changes.message_moves.items()
         ],
     )
-    _DELIVERY_MOVES.run(
-        cursor,
-        [
-            (
-                packed(move.id), move.after, move.waiting_for, move.reason, move.due_at, move.attempts, move.revision,
-                None if move.batch is None else packed(move.batch), move.outbound, move.settled_at,
-            )
-            for move in changes.delivery_moves.values()
-        ],
-    )  # fmt: skip
+    moves: list[rows.Row] = []
+    turns: list[rows.Row] = []
+    for move in changes.delivery_moves.values():
+        row = (
+            packed(move.id), move.after, move.waiting_for, move.reason, move.due_at, move.attempts, move.revision,
+            move.outbound, move.settled_at,
+        )  # fmt: skip
+        stage = stage_of(move.after)
+        if move.batch is None and stage == stage_of(move.before):
+            moves.append(row)
+        else:
+            turns.append((*row, stage, None if move.batch is None else packed(move.batch)))
+    _DELIVERY_MOVES.run(cursor, moves)
+    _DELIVERY_TURNS.run(cursor, turns)
     _EXCHANGE_MOVES.run(
         cursor,
         [

@@ -123,12 +123,14 @@ CREATE TABLE deliveries (
   batch BLOB NOT NULL,
   outbound BLOB NOT NULL,
   planned_at REAL NOT NULL,
-  settled_at REAL NOT NULL
+  settled_at REAL NOT NULL,
+  -- 0: the hub moves it by itself. 1: held or dead, for a person. 2: settled. The indexes hang on this and not on
+  -- `state`, so that a move within a stage touches none of them.
+  stage INTEGER NOT NULL
 );
 CREATE INDEX deliveries_by_place ON deliveries (place);
-CREATE INDEX deliveries_unsettled ON deliveries (flow, partitionkey, place)
-  WHERE state IN ('waiting', 'sending', 'retrying', 'resolving', 'held', 'dead');
-CREATE INDEX deliveries_for_a_person ON deliveries (place) WHERE state IN ('held', 'dead');
+CREATE INDEX deliveries_unsettled ON deliveries (flow, partitionkey, place) WHERE stage < 2;
+CREATE INDEX deliveries_for_a_person ON deliveries (place) WHERE stage = 1;
 CREATE INDEX deliveries_by_batch ON deliveries (batch) WHERE batch <> '';
 
 CREATE TABLE exchanges (
