@@ -95,6 +95,7 @@ async def _serve_one(simulator: Simulator, host: str) -> Served:
     listener = _listen(host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     simulator.url = url
+    simulator.closing.clear()
     door = AdminDoor(simulator)
     config = uvicorn.Config(
         door,
@@ -104,6 +105,7 @@ async def _serve_one(simulator: Simulator, host: str) -> Served:
         log_config=None,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
     )
     served = Served(simulator, url, f"{url}{PREFIX}{door.token}", _QuietServer(config))

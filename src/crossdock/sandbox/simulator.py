@@ -40,7 +40,10 @@ class Simulator:
 
     name: ClassVar[str]
     faulty: ClassVar[tuple[str, ...]] = ()
-    """Where random faults fall unless the script says `only`: regular expressions over `METHOD /path`."""
+    """Where random faults fall unless the script says `only`: regular expressions over `METHOD /path`.
+
+    Empty: everywhere.
+    """
 
     def __init__(self, *, seed: int = 0, clock: SandboxClock | None = None) -> None:
         self.random_seed = seed
@@ -154,6 +157,8 @@ class Simulator:
             self.leave(request)
 
     async def _answer(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._router.match(request.method, request.path)
+        self.requests[f"{request.method} {found[0].path}" if found else "unrouted"] += 1
         fault = self.faults.draw(request.method, request.path)
         reply = sending.LOGIN_PAGE
         if fault is None or fault.commits:
@@ -180,13 +185,11 @@ class Simulator:
         """The platform's answer, without faults and limits."""
         found = self._router.match(request.method, request.path)
         if found is None:
-            self.requests["unrouted"] += 1
             allowed = self._router.allowed(request.path)
             if allowed:
                 return Reply.text("method not allowed", 405).with_headers({"allow": ", ".join(allowed)})
             return self.not_found(request)
         route, params = found
-        self.requests[f"{route.method} {route.path}"] += 1
         return route.handler(
             Request(request.method, request.path, request.query, request.headers, request.body, params)
         )
