@@ -10,8 +10,9 @@ import apsw
 from crossdock.core.errors import StoreError
 from crossdock.core.lanes import Lane
 from crossdock.core.work import Committed, NotCommitted, Work
-from crossdock.stores.batch import Batch, Head, wanted
-from crossdock.stores.sqlite.facts import look_up
+from crossdock.stores.batch import Batch
+from crossdock.stores.facts import Head, wanted
+from crossdock.stores.sqlite.lookup import look_up
 from crossdock.stores.sqlite.writes import write
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from crossdock.core.delivery import ExchangeState
 from crossdock.core.lanes import Lane
 from crossdock.core.states import DeliveryState, MessageState
 from crossdock.core.xref import CrossReference, LinkState
-from crossdock.stores.batch import Facts, Head, Wanted
+from crossdock.stores.facts import Facts, Head, Wanted
 from crossdock.stores.sqlite.bulk import Lookup, answer, text_of
 from crossdock.stores.sqlite.rows import packed
 
