@@ -133,7 +133,9 @@ class SqliteStore:
     async def close(self) -> None:
         self._reads.close()
         executor, self._executor = self._executor, None
-        if executor is not None:
+        if isinstance(executor, Inline):
+            executor.close()
+        elif executor is not None:
             await asyncio.get_running_loop().run_in_executor(None, executor.close)
         self._let_go()
 
