@@ -1,16 +1,15 @@
 """The framework around every simulator: faults over a real socket, the admin door, the script itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from crossdock.sandbox.clock import SandboxClock
 from crossdock.sandbox.faults import FaultKind, FaultScript, ScriptError
 from crossdock.sandbox.http import Reply, Request, Route
-from crossdock.sandbox.serve import Served, serve
+from crossdock.sandbox.serve import Served, serve, serving
 from crossdock.sandbox.simulator import Records, Simulator
 
 
@@ -51,17 +50,25 @@ class Ledger(Simulator):
         return Reply.json(self.entries[int(request.params["id"]) - 1])
 
 
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    (one,) = await serve([Ledger()], time_scale=1000)
-    yield one
-    await one.close()
+@pytest.fixture(scope="module")
+def ledger() -> Iterator[Served]:
+    with serving([Ledger()], time_scale=25) as (one,):
+        yield one
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+async def served(ledger: Served, client: aiohttp.ClientSession) -> Served:
+    """The one ledger, empty and without faults."""
+    for path in ("reset", "faults"):
+        async with client.post(f"{ledger.admin}/{path}", json={}) as answer:
+            assert answer.status == 200
+    return ledger
 
 
 async def appoint(client: aiohttp.ClientSession, served: Served, kind: str, **more: Any) -> None:
@@ -141,7 +148,6 @@ async def test_truncated_json_is_a_whole_http_answer_with_half_a_body(
 
 
 async def test_a_slow_drip_arrives_whole_in_pieces(client: aiohttp.ClientSession, served: Served) -> None:
-    served.simulator.set_clock(SandboxClock(25))
     await appoint(client, served, "slow_drip")
     async with client.post(f"{served.url}/entries", json={}) as answer:
         pieces = [piece async for piece in answer.content.iter_any()]
