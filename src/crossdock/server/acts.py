@@ -130,7 +130,7 @@ def _reply(status: int, body: dict[str, Any]) -> Reply:
 
 
 async def _whole(receive: Any) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         message: dict[str, Any] = await receive()
         body += message.get("body", b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -170,10 +171,13 @@ async def stage(
     path: Path | None = None,
     platform: FakePlatform | None = None,
     transport: Transport | None = None,
+    clock: VirtualClock | None = None,
     seed: int = 1,
+    crash: bool = False,
 ) -> AsyncIterator[Stage]:
-    """A started hub. With a `path` the store outlives the block, so a test can start the next life of the hub."""
-    clock = VirtualClock()
+    """A started hub. With a `path` the store outlives the block, so a test can start the next life of the hub; with
+    `crash` it ends like a killed process: whatever was under way stops where it is."""
+    clock = clock or VirtualClock()
     store = SqliteStore(path or ":memory:", executor="inline", now=clock.now)
     platform = platform or FakePlatform()
     platform.sleep = clock.sleep
@@ -186,5 +190,15 @@ async def stage(
     try:
         yield Stage(hub, platform, tally, clock)
     finally:
-        await hub.stop()
+        if crash:
+            await _kill_all_but_me()
+        else:
+            await hub.stop()
         await store.close()
+
+
+async def _kill_all_but_me() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
