@@ -29,6 +29,7 @@ from crossdock.sandbox.quickbooks.fields import (
 )
 
 SHIPPING: Final = "SHIPPING_ITEM_ID"
+DISCOUNT: Final = "DiscountLineDetail"
 NOTHING: Final = Decimal(0)
 
 SALES_LINE: Final[Mapping[str, Spec]] = {
@@ -86,25 +87,25 @@ class Priced:
 
 def price(company: Company, given: list[Record], *, inclusive: bool, day: str) -> Priced:
     """Checks every line and adds them up. Raises FaultError: 2020, 2500, 6000, 6070, 6270."""
-    kept: list[Record] = []
-    sales: list[Sale] = []
-    discounts: list[Record] = []
-    for line in given:
-        match line.get("DetailType"):
-            case None:
-                raise problems.missing("Line.DetailType")
-            case "SalesItemLineDetail":
-                kept.append(line)
-                sales.append(_sale(company, line, inclusive=inclusive, day=day))
-            case "DiscountLineDetail":
-                kept.append(line)
-                discounts.append(line)
-            case "DescriptionOnly":
-                kept.append(line)
+    kept = [line for line in given if _kind(line) != "SubTotalLineDetail"]
     if not kept:
         raise problems.missing("Line")
+    sales = [
+        _sale(company, line, inclusive=inclusive, day=day) for line in kept if _kind(line) == "SalesItemLineDetail"
+    ]
     subtotal = sum((sale.amount for sale in sales), NOTHING)
-    return Priced(_numbered(kept, subtotal), sales, subtotal, _discount(company, discounts, subtotal))
+    kept = [_discounting(company, line, subtotal) if _kind(line) == DISCOUNT else line for line in kept]
+    discounts = [line["Amount"] for line in kept if _kind(line) == DISCOUNT]
+    if len(discounts) > 1:
+        raise problems.business("Only one discount line is allowed", "Line")
+    return Priced(_numbered(kept, subtotal), sales, subtotal, sum(discounts, NOTHING))
+
+
+def _kind(line: Record) -> str:
+    kind: str | None = line.get("DetailType")
+    if kind is None:
+        raise problems.missing("Line.DetailType")
+    return kind
 
 
 def _sale(company: Company, line: Record, *, inclusive: bool, day: str) -> Sale:
@@ -138,29 +139,24 @@ def _check_item(company: Company, ref: Record | None, day: str) -> None:
         raise problems.sold_before_stock(start)
 
 
-def _discount(company: Company, lines: list[Record], subtotal: Decimal) -> Decimal:
-    """At most one, positive, a percentage of the subtotal or an amount; the server sets a percentage's Amount."""
-    if not lines:
-        return NOTHING
+def _discounting(company: Company, line: Record, subtotal: Decimal) -> Record:
+    """A discount line: positive, a percentage of the subtotal (the server sets its Amount) or an amount."""
     if not company.settings.allow_discount:
         raise problems.business("Discounts are turned off in this company's preferences", "Line")
-    if len(lines) > 1:
-        raise problems.business("Only one discount line is allowed", "Line")
-    (line,) = lines
     detail = line.get("DiscountLineDetail") or {}
     if ref := detail.get("DiscountAccountRef"):
         company.refer("Account", ref, "Line.DiscountLineDetail.DiscountAccountRef")
+    amount: Decimal | None = line.get("Amount")
     if detail.get("PercentBased"):
         percent = detail.get("DiscountPercent")
         if percent is None or not 0 <= percent <= 100:
             raise problems.business("A discount in per cent needs DiscountPercent from 0 to 100", "Line")
-        line["Amount"] = cents(subtotal * percent / 100)
-    amount: Decimal | None = line.get("Amount")
+        amount = cents(subtotal * percent / 100)
     if amount is None:
         raise problems.missing("Line.Amount")
     if amount < 0:
         raise problems.business("The amount of a discount line must be positive", "Line.Amount")
-    return amount
+    return {**line, "Amount": amount}
 
 
 def _numbered(lines: list[Record], subtotal: Decimal) -> list[Record]:
