@@ -60,7 +60,7 @@ class HttpTransport:
 
     `identity_pem` holds a client certificate with its key; `roots_pem` certificates that are trusted besides the
     machine's. `connections_per_host` bounds how many requests are under way to one address; others wait their turn
-    within their deadline.
+    within their deadline. With a deadline below `connect_timeout_s`, silence while connecting counts as `sent`.
     """
 
     def __init__(
