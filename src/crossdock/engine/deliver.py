@@ -14,12 +14,13 @@ from crossdock.core.flow import Flow
 from crossdock.core.states import SETTLED, DeliveryState, WaitingFor
 from crossdock.core.work import Committed, DeliveryMove, Work
 from crossdock.engine.context import Context
-from crossdock.engine.drive import Drive, Rooms
+from crossdock.engine.drive import Drive
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.item import Item
 from crossdock.engine.journal import Journal
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.prepare import Prepared
+from crossdock.engine.record import Rooms
 
 NEVER = float("inf")
 MOST_LINES = 20_000

@@ -96,9 +96,11 @@ class Planner:
             rows = await self._context.store.deliveries(
                 flow=self._flow.name, partitionkey=partitionkey, states=SUPERSEDABLE
             )
-            for row in rows:
-                if row.key in keys and not await self._made_something(row) and self._deliverer.withdraw(row):
-                    found.append(row)
+            found += [
+                row
+                for row in rows
+                if row.key in keys and not await self._made_something(row) and self._deliverer.withdraw(row)
+            ]
         return found
 
     async def _made_something(self, row: Delivery) -> bool:

@@ -1,0 +1,335 @@
+"""What one run writes: intents, outcomes, failures, links; gathered into as few commits as the promises allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from crossdock.core.connector import Call, Outbound, Receipt
+from crossdock.core.delivery import Attempt, Effect, Exchange, ExchangeState
+from crossdock.core.flow import Flow
+from crossdock.core.ids import digest
+from crossdock.core.outcome import Failure, fail
+from crossdock.core.states import DeliveryState, WaitingFor
+from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown, Verdict
+from crossdock.core.work import (
+    Claim,
+    CrossReferenceAbsent,
+    DeliveryMove,
+    ExchangeMove,
+    Link,
+    NotCommitted,
+    Release,
+)
+from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine import crash
+from crossdock.engine.context import Context
+from crossdock.engine.draft import Draft
+from crossdock.engine.echo import fingerprint_of_record, trail_of
+from crossdock.engine.exchange import Exchanger, Sent
+from crossdock.engine.item import Item, freeze
+from crossdock.engine.journal import Journal
+from crossdock.engine.links import LinkBoard
+from crossdock.engine.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What a drive works with."""
+
+    context: Context
+    exchanger: Exchanger
+    prepared: Prepared
+    board: LinkBoard
+    flow: Flow
+
+
+class Record:
+    """The writing side of a `Drive`. Afterwards each item's `delivery` is what the store holds."""
+
+    def __init__(self, rooms: Rooms, account: str, items: Sequence[Item], journal: Journal) -> None:
+        self._rooms = rooms
+        self._context = rooms.context
+        self._flow = rooms.flow
+        self._account = account
+        self.items = list(items)
+        self.journal = journal
+        self.draft = Draft()
+        alone = len(self.items) == 1 and self._flow.action.batch_size == 1
+        self._batch = items[0].delivery.id if alone else self._new_batch()
+
+    def _new_batch(self) -> str:
+        ids = (item.delivery.id for item in self.items)
+        return digest("batch", *ids, repr(self._context.clock.now()))
+
+    @property
+    def outbounds(self) -> list[Outbound]:
+        return [outbound for item in self.items for outbound in item.outbounds]
+
+    def carried(self, call: Call) -> list[Outbound]:
+        """Whose effects this call carries."""
+        return [outbound for outbound in self.outbounds if not call.items or outbound.id in call.items]
+
+    def exchange(self, call: Call) -> Exchange:
+        delivery = self.items[0].delivery
+        return Exchange(
+            id=digest("exchange", self._batch, call.step, delivery.revision),
+            batch=self._batch,
+            connection=self._flow.connection,
+            step=call.step,
+            revision=delivery.revision,
+            effect=call.effect,
+            request=call.request.freeze(),
+            request_hash=call.request.hash,
+            first_sent_at=self._context.clock.now(),
+        )
+
+    # --- intent -------------------------------------------------------------------------------------------------
+
+    async def intend(self, call: Call, known: Exchange | None) -> Exchange | None:
+        """Commits the intent. None when it did not hold: another creator was first, or a person moved the delivery."""
+        draft = self.draft
+        if known is None:
+            exchange = self.exchange(call)
+            draft.exchanges.append(exchange)
+        else:
+            exchange = replace(known, state=ExchangeState.INTENT, attempts=known.attempts + 1)
+            draft.exchange_moves.append(
+                ExchangeMove(known.id, known.state, ExchangeState.INTENT, attempts=exchange.attempts)
+            )
+        carried = {outbound.id for outbound in self.carried(call)}
+        for item in self.items:
+            mine = [outbound for outbound in item.outbounds if outbound.id in carried]
+            if not mine:
+                continue
+            row = item.delivery
+            draft.delivery_moves.append(
+                DeliveryMove(
+                    row.id,
+                    row.state,
+                    DeliveryState.SENDING,
+                    outbound=None if row.outbound else freeze(item.outbounds),
+                    batch="" if self._batch == row.id else self._batch,
+                )
+            )
+            for outbound in mine:
+                effect = outbound.effect_id(call.step)
+                draft.effects.append(Effect(effect, row.id, exchange.id, outbound.id, call.step))
+                if item.claims:
+                    self._claim(outbound)
+            item.claims = False
+        refusal = await self.commit()
+        if refusal is None:
+            return exchange
+        await self.lost(refusal)
+        return None
+
+    def _claim(self, outbound: Outbound) -> None:
+        now = self._context.clock.now()
+        model = self._flow.action.model
+        self.draft.guards.append(CrossReferenceAbsent(self._account, model, outbound.key))
+        self.draft.cross_references.append(
+            Claim(
+                CrossReference(
+                    self._account, model, outbound.key, LinkState.CLAIMED, effect_id=outbound.seed, updated_at=now
+                )
+            )
+        )
+
+    async def lost(self, refusal: NotCommitted) -> None:
+        """Nothing was sent. Who lost a claim waits for the winner; a row that a person moved is left alone."""
+        self.draft = Draft()
+        if isinstance(refusal.guard, CrossReferenceAbsent):
+            key, model = refusal.guard.key, refusal.guard.model
+            for item in self.items:
+                if any(outbound.key == key for outbound in item.outbounds):
+                    row = item.delivery
+                    reason = f"another delivery is creating {model} {key}"
+                    due_at = self._context.clock.now() + 1.0
+                    self.draft.delivery_moves.append(
+                        DeliveryMove(row.id, row.state, DeliveryState.WAITING, WaitingFor.CLAIM, reason, due_at)
+                    )
+            await self.commit()
+            return
+        for item in self.items:
+            rows = await self._context.store.deliveries([item.delivery.id])
+            if rows:
+                item.delivery = rows[0]
+
+    # --- outcome ------------------------------------------------------------------------------------------------
+
+    def answered(self, exchange: Exchange, sent: Sent, answer: bytes) -> None:
+        """It happened; what comes next commits it too."""
+        self.draft.attempts.append(attempt_of(exchange, sent))
+        self.draft.exchange_moves.append(
+            ExchangeMove(exchange.id, ExchangeState.INTENT, ExchangeState.OK, answer=answer, ended_at=sent.ended_at)
+        )
+        self.journal.put(replace(exchange, state=ExchangeState.OK, answer=answer))
+
+    async def settle(self, receipts: Any, failed: Mapping[str, NotDone | Refused | Unknown]) -> None:
+        """The steps are through: deliver what has a receipt, fail the rest item by item."""
+        now = self._context.clock.now()
+        done: list[Item] = []
+        for item in self.items:
+            failure = _failure_of(item, receipts, failed)
+            if failure is not None:
+                self._add_failure(item, self._decide(item, failure, None))
+                continue
+            done.append(item)
+            self.draft.delivery_moves.append(
+                DeliveryMove(item.delivery.id, item.delivery.state, DeliveryState.DELIVERED, settled_at=now)
+            )
+            for outbound in item.outbounds:
+                self.link(item, outbound, receipts[outbound.id])
+        refusal = await self.commit()
+        while refusal is not None and isinstance(refusal.guard, Link):
+            await self._make_alias(refusal.guard)
+            refusal = await self.commit()
+        crash.at("outcome.committed")
+        if refusal is not None:
+            await self.lost(refusal)
+            return
+        for item in done:
+            for outbound in item.outbounds:
+                self._rooms.board.linked((self._account, self._flow.action.model, outbound.key))
+            self._context.metrics.delivered(self._flow.name, 1, now - item.event.appended_at)
+
+    def link(self, item: Item, outbound: Outbound, receipt: Receipt) -> None:
+        action = self._flow.action
+        if not (action.links and receipt.remote_id) or item.alias:
+            return
+        connection = self._context.connection(self._flow.connection)
+        now = self._context.clock.now()
+        self.draft.cross_references.append(
+            Link(
+                CrossReference(
+                    self._account,
+                    action.model,
+                    outbound.key,
+                    LinkState.LINKED,
+                    remote_id=receipt.remote_id,
+                    effect_id=outbound.seed,
+                    version=receipt.version,
+                    fingerprint=fingerprint_of_record(connection, action.echo, action.model, receipt.record, now),
+                    trail=trail_of(item.event),
+                    updated_at=now,
+                )
+            )
+        )
+
+    async def _make_alias(self, refused: Link) -> None:
+        """The record belongs to another entity already (a shared e-mail address): this key points to that one."""
+        mine = refused.reference
+        owners = await self._context.store.cross_references(
+            account=mine.account, model=mine.model, remote_ids=[mine.remote_id]
+        )
+        owner = owners[0].key if owners else mine.key
+        changes = self.draft.cross_references
+        changes[changes.index(refused)] = Link(
+            replace(mine, state=LinkState.MOVED, remote_id="", moved_to=owner, fingerprint="", version="")
+        )
+
+    async def failed(self, exchange: Exchange, sent: Sent) -> None:
+        """The whole exchange was not done, refused, or is unknown."""
+        self.draft.attempts.append(attempt_of(exchange, sent))
+        await self.fail_all(sent.verdict, exchange)
+
+    async def fail_all(self, verdict: Verdict, exchange: Exchange | None) -> None:
+        assert not isinstance(verdict, Done | Items)
+        end = ExchangeState.NOT_DONE
+        for item in self.items:
+            failure = self._decide(item, verdict, exchange)
+            end = failure.exchange
+            self._add_failure(item, failure)
+        if exchange is not None:
+            self.draft.exchange_moves.append(
+                ExchangeMove(
+                    exchange.id, ExchangeState.INTENT, end, why=verdict.why, ended_at=self._context.clock.now()
+                )
+            )
+        refusal = await self.commit()
+        if refusal is not None:
+            await self.lost(refusal)
+
+    def _decide(self, item: Item, verdict: NotDone | Refused | Unknown, exchange: Exchange | None) -> Failure:
+        now = self._context.clock.now()
+        failure = fail(
+            self._flow,
+            item.delivery,
+            verdict,
+            now=now,
+            jitter=self._context.random(),
+            first_sent_at=exchange.first_sent_at if exchange else now,
+            tries=exchange.attempts if exchange else 1,
+        )
+        self._context.metrics.failed(self._flow.name, failure.kind)
+        return failure
+
+    def _add_failure(self, item: Item, failure: Failure) -> None:
+        self.draft.delivery_moves.append(failure.move)
+        if failure.release and self._flow.action.links and not self.journal.made_something:
+            for outbound in item.outbounds:
+                if not outbound.remote_id:
+                    self.draft.cross_references.append(
+                        Release(self._account, self._flow.action.model, outbound.key, outbound.seed)
+                    )
+
+    async def park_for_a_person(self, reason: str) -> None:
+        await self.move_all(DeliveryState.HELD, reason, 0.0)
+
+    async def move_all(self, state: DeliveryState, reason: str, due_at: float, revision: int | None = None) -> None:
+        for item in self.items:
+            self.draft.delivery_moves.append(
+                DeliveryMove(
+                    item.delivery.id, item.delivery.state, state, reason=reason, due_at=due_at, revision=revision
+                )
+            )
+        refusal = await self.commit()
+        if refusal is not None:
+            await self.lost(refusal)
+
+    # --- the commit ---------------------------------------------------------------------------------------------
+
+    async def commit(self) -> NotCommitted | None:
+        """Applies what was gathered. On refusal the draft stays, for the caller to mend or drop."""
+        draft = self.draft
+        result = await self._context.store.apply(draft.work(self._context.work_id()))
+        if isinstance(result, NotCommitted):
+            return result
+        moves = {move.id: move for move in draft.delivery_moves}
+        for item in self.items:
+            if item.delivery.id in moves:
+                item.moved(moves[item.delivery.id])
+        self.draft = Draft()
+        return None
+
+
+def attempt_of(exchange: Exchange, sent: Sent) -> Attempt:
+    states = {
+        Done: ExchangeState.OK,
+        Items: ExchangeState.OK,
+        NotDone: ExchangeState.NOT_DONE,
+        Refused: ExchangeState.REFUSED,
+        Unknown: ExchangeState.UNKNOWN,
+    }
+    return Attempt(
+        exchange.id,
+        exchange.attempts,
+        sent.started_at,
+        sent.ended_at,
+        states[type(sent.verdict)],
+        sent.status,
+        getattr(sent.verdict, "why", ""),
+    )
+
+
+def _failure_of(
+    item: Item, receipts: Any, failed: Mapping[str, NotDone | Refused | Unknown]
+) -> NotDone | Refused | Unknown | None:
+    for outbound in item.outbounds:
+        if outbound.id in failed:
+            return failed[outbound.id]
+        if outbound.id not in receipts:
+            return Unknown("the answer says nothing of this item")
+    return None
