@@ -21,8 +21,9 @@ class Vault(Protocol):
 
     async def credential(self, connection: str) -> Credential: ...
 
-    async def put_credential(self, connection: str, credential: Credential) -> None:
-        """Durable when it returns; the previous refresh token is kept beside the new one."""
+    async def put_credential(self, connection: str, credential: Credential, since: Credential | None = None) -> None:
+        """Durable when it returns; the previous refresh token is kept beside the new one. With `since`, only what
+        differs from it is written: a secret that a person set meanwhile stays."""
         ...
 
 

@@ -32,6 +32,7 @@ class Credentials:
         self._held: dict[str, Credential] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._renewed_at: dict[str, float] = {}
+        self._refused: dict[str, tuple[Credential, CredentialError]] = {}
 
     async def get(self, connection: str) -> Credential:
         """The credential to sign with now. Raises CredentialError when a person must connect first."""
@@ -48,6 +49,7 @@ class Credentials:
         """Read it from the vault again: a person has connected anew."""
         self._held.pop(connection, None)
         self._renewed_at.pop(connection, None)
+        self._refused.pop(connection, None)
 
     async def renew(self, connection: str, used: Credential) -> Credential:
         """Renews the tokens, one caller at a time; the others get what the first one got. The new pair is durable
@@ -72,8 +74,15 @@ class Credentials:
             if stored != used:
                 self._held[connection] = stored
                 return stored
-            fresh = await self._drive(connection, connector.refresh(used, self._context.clock.civil()), used)
-            await self._context.vault.put_credential(connection, fresh)
+            refused = self._refused.get(connection)
+            if refused is not None and refused[0] == used:
+                raise refused[1]
+            try:
+                fresh = await self._drive(connection, connector.refresh(used, self._context.clock.civil()), used)
+            except CredentialError as error:
+                self._refused[connection] = (used, error)
+                raise
+            await self._context.vault.put_credential(connection, fresh, since=used)
             self._held[connection] = fresh
             self._renewed_at[connection] = now
             return fresh

@@ -84,7 +84,7 @@ class OpenVault:
     async def credential(self, connection: str) -> Credential:
         return self.held.get(connection, Credential({"webhook_secret": Secret(SIGNED_WITH)}))
 
-    async def put_credential(self, connection: str, credential: Credential) -> None:
+    async def put_credential(self, connection: str, credential: Credential, since: Credential | None = None) -> None:
         self.held[connection] = credential
 
 

@@ -1,6 +1,6 @@
 """HTTP/1.1 out: one request, one whole answer, to the address that the egress guard admitted.
 
-See `docs/decisions/0020-http-client.md` for why pyreqwest, and what of it is relied on here.
+See `docs/decisions/0002-http-client.md` for why pyreqwest, and what of it is relied on here.
 """
 
 from __future__ import annotations
