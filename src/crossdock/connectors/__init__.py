@@ -10,7 +10,9 @@ from crossdock.core.errors import CrossdockError
 
 _CONNECTORS = {
     "http": "crossdock.connectors.http.connector:HttpConnector",
+    "hubspot": "crossdock.connectors.hubspot.connector:HubSpotConnector",
     "quickbooks": "crossdock.connectors.quickbooks.connector:QuickBooksConnector",
+    "shopify": "crossdock.connectors.shopify.connector:ShopifyConnector",
 }
 
 

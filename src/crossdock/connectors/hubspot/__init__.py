@@ -1,0 +1,1 @@
+"""HubSpot: contacts and deals, in batches, each with its own outcome."""

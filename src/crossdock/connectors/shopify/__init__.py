@@ -1,0 +1,1 @@
+"""Shopify: orders, customers, products, payments and refunds come in, by webhooks and by polls."""

@@ -1,0 +1,2 @@
+# A customer → customer.
+renamed_customer | customer_event
