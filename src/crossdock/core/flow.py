@@ -63,8 +63,8 @@ class Flow:
     on_dead: Literal["block", "skip"] = "block"
     on_unknown: Literal["hold", "resend"] = "hold"
     collapse: Literal["latest", "none"] = "none"
-    begin: str = "now"
-    """where a new flow starts: `now`, `beginning`, or an instant (RFC 3339)"""
+    begin: Literal["now", "beginning"] | float = "now"
+    """where a new flow starts in the stream: at what comes from now on, at the oldest event, or at an instant"""
     in_flight: int = 64
     """deliveries of this flow that may be at work at once"""
     deadline_s: float = 30.0

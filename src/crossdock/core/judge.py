@@ -19,7 +19,7 @@ def retry_after_s(value: str, now: float) -> float | None:
     text = value.strip()
     if not text:
         return None
-    if text.lstrip("-").replace(".", "", 1).isdigit():
+    if text.isascii() and text.lstrip("-").replace(".", "", 1).isdigit():
         return min(max(float(text), 0.0), LONGEST_WAIT_S)
     try:
         return min(max(parsedate_to_datetime(text).timestamp() - now, 0.0), LONGEST_WAIT_S)

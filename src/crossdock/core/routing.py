@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +14,7 @@ class Skip(StrEnum):
     """Reasons, counted for each flow."""
 
     TYPE = "other_type"
+    EARLIER = "before_its_start"
     FILTER = "filtered"
     STALE = "stale"
     ECHO = "own_echo"
@@ -26,6 +26,8 @@ def route_event(flow: Flow, event: Event, destination: str, *, now: float) -> Sk
     is no reason to drop it: the delivery is planned, and its map will say what is wrong."""
     if event.type not in flow.on:
         return Skip.TYPE
+    if isinstance(flow.begin, float) and event.appended_at < flow.begin:
+        return Skip.EARLIER
     if event.stale and flow.collapse == "latest":
         return Skip.STALE
     if event.trail and destination in event.trail.split(","):
@@ -42,11 +44,6 @@ def _wanted(flow: Flow, event: Event, now: float) -> bool:
     except MapFailed:
         return True
     return bool(outputs) and outputs[0] not in (False, None)
-
-
-def newest_version(known: Mapping[tuple[str, str, str], str], event: Event) -> str:
-    """The newest version of the event's entity known before it, "" when none is."""
-    return known.get((event.account, event.model, event.key), "")
 
 
 def verb_of(said: str, known_version: str) -> str:

@@ -77,6 +77,7 @@ class Receiver:
             await self._report_conflicts(connection.name, body, result.conflicts, now)
         if fresh > 0:
             context.metrics.accepted(connection.name, fresh)
+        context.metrics.received(connection.name, context.clock.now() - now)
         context.signals.ring(f"inbox/{connection.name}")
 
     async def _report_conflicts(self, name: str, body: bytes, conflicts: frozenset[str], now: float) -> None:

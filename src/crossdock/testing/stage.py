@@ -62,6 +62,9 @@ class Tally:
     def rejected(self, connection: str, reason: str) -> None:
         self.seen["rejected", connection, reason] += 1
 
+    def received(self, connection: str, seconds: float) -> None:
+        self.seen["received", connection] += 1
+
     def quarantined(self, connection: str, amount: int) -> None:
         self.seen["quarantined", connection] += amount
 
