@@ -181,23 +181,6 @@ def self_signed(folder: Path) -> Path:
     return path
 
 
-async def test_a_code_works_once_and_only_with_the_apps_secret(served: Served) -> None:
-    back = await authorized(served)
-    status, refused = await exchanged(served, code=back["code"], client_secret="wrong")
-    assert (status, refused["error"]) == (401, "invalid_client")
-    status, granted = await exchanged(served, code=back["code"], expiring="1")
-    assert status == 200
-    assert (granted["expires_in"], granted["refresh_token_expires_in"]) == (3600, 7_776_000)
-    status, _ = await exchanged(served, code=back["code"], expiring="1")
-    assert status == 400
-
-
-async def test_client_credentials_give_a_day_without_refresh(served: Served) -> None:
-    status, granted = await exchanged(served, grant_type="client_credentials")
-    assert (status, granted["expires_in"], "refresh_token" in granted) == (200, 86_399, False)
-    assert await asks(served, granted["access_token"]) == 200
-
-
 @pytest.fixture
 def still() -> StillClock:
     return StillClock()
@@ -208,6 +191,23 @@ async def expiring(still: StillClock) -> AsyncIterator[Served]:
     (one,) = await serve([ShopifySimulator(clock=still)])
     yield one
     await one.close()
+
+
+async def test_a_code_works_once_and_only_with_the_apps_secret(expiring: Served) -> None:
+    back = await authorized(expiring)
+    status, refused = await exchanged(expiring, code=back["code"], client_secret="wrong")
+    assert (status, refused["error"]) == (401, "invalid_client")
+    status, granted = await exchanged(expiring, code=back["code"], expiring="1")
+    assert status == 200
+    assert (granted["expires_in"], granted["refresh_token_expires_in"]) == (3600, 7_776_000)
+    status, _ = await exchanged(expiring, code=back["code"], expiring="1")
+    assert status == 400
+
+
+async def test_client_credentials_give_a_day_without_refresh(expiring: Served) -> None:
+    status, granted = await exchanged(expiring, grant_type="client_credentials")
+    assert (status, granted["expires_in"], "refresh_token" in granted) == (200, 86_399, False)
+    assert await asks(expiring, granted["access_token"]) == 200
 
 
 async def refreshed(served: Served, token: str) -> tuple[int, Any]:

@@ -17,7 +17,6 @@ from crossdock.sandbox.shopify.changes import Happening, perform
 from crossdock.sandbox.shopify.execute import Asked, answer, internal_error, throttled
 from crossdock.sandbox.shopify.graph import Graph
 from crossdock.sandbox.shopify.oauth import OAuthError, TokenOffice
-from crossdock.sandbox.shopify.search import LAG_S
 from crossdock.sandbox.shopify.shop import Settings, Shop, Subscription
 from crossdock.sandbox.simulator import Records, SeedError, Simulator
 from crossdock.sandbox.webhooks import Target, Webhook, WebhookSender
@@ -145,15 +144,20 @@ class ShopifySimulator(Simulator):
             form = request.json() if is_json else request.form()
             if not isinstance(form, dict):
                 raise OAuthError(400, "invalid_request", "a form or a JSON object is needed")
-            return Reply.json(self.office.token(form, self.clock()))
+            return Reply.json(self._told(self.office.token(form, self.clock())))
         except JsonError:
             return Reply.json({"error": "invalid_request", "error_description": "the body is not JSON"}, 400)
         except OAuthError as error:
             return Reply.json(error.body, error.status)
 
+    def _told(self, granted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A client lives in real time, so it is told lives that are that much shorter."""
+        lives = {name: int(life / self.clock.time_scale) or 1 for name, life in granted.items() if name.endswith("_in")}
+        return {**granted, **lives}
+
     def _change(self, change: Mapping[str, Any]) -> Happening:
         details = {name: value for name, value in change.items() if name != "do"}
-        return perform(self.shop, str(change.get("do")), details, self.clock.civil(), self.clock() + LAG_S)
+        return perform(self.shop, str(change.get("do")), details, self.clock.civil(), self.clock())
 
     def _announce(self, happening: Happening) -> int:
         """Every webhook has an id of its own, kept on retries; those of one happening share the event id."""

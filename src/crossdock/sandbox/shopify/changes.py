@@ -31,8 +31,10 @@ class Happening:
     edit: Mapping[str, Any] | None = None
 
 
-def perform(shop: Shop, do: str, details: Details, now: float, visible_at: float) -> Happening:
-    """Makes the change named `do`. `now` stamps the records; searches see them from `visible_at`. Raises SeedError."""
+def perform(shop: Shop, do: str, details: Details, now: float, indexed_at: float) -> Happening:
+    """Makes the change named `do`. `now` (wall time) stamps the records, `indexed_at` (simulated time) is when the
+    search index begins to lag behind it. Raises SeedError.
+    """
     change = CHANGES.get(do)
     if change is None:
         raise SeedError(f"there is no change {do!r}; there are {', '.join(CHANGES)}")
@@ -46,7 +48,7 @@ def perform(shop: Shop, do: str, details: Details, now: float, visible_at: float
         shop.refs[str(ref)] = happening.record_id
     for kind, number in {(kind, number) for _, kind, number in happening.about}:
         if record := shop.record(kind, number):
-            shop.index.record(kind, number, index_terms(shop, record), visible_at)
+            shop.index.record(kind, number, index_terms(shop, record), indexed_at)
     return happening
 
 

@@ -6,13 +6,12 @@ immediate. An unknown field raises no error: the term is ignored and a warning i
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 LAG_S = 1.0
-_KEPT = 8
 _TOKEN = re.compile(r'\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>(?:[^\s()"\']|"[^"]*"|\'[^\']*\')+))')
 _COMPARATORS: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
     (">=", lambda left, right: left >= right),
@@ -53,28 +52,6 @@ FIELDS: Mapping[str, frozenset[str]] = {
 
 _INSTANTS = frozenset({"created_at", "updated_at", "processed_at"})
 _NUMBERS = frozenset({"id", "customer_id", "number", "orders_count", "total_price", "current_total_price"})
-
-
-@dataclass
-class Index:
-    """Per record the last few states written, each with the instant from which a search may see it."""
-
-    rows: dict[str, dict[int, list[tuple[float, Mapping[str, Any]]]]] = field(default_factory=dict)
-
-    def record(self, kind: str, number: int, terms: Mapping[str, Any], visible_at: float) -> None:
-        states = self.rows.setdefault(kind, {}).setdefault(number, [])
-        states.append((visible_at, terms))
-        del states[:-_KEPT]
-
-    def seen(self, kind: str, now: float) -> list[Mapping[str, Any]]:
-        """The newest state of each record that the index has caught up with; records it has not met yet are missing."""
-        found = []
-        for states in self.rows.get(kind, {}).values():
-            for visible_at, terms in reversed(states):
-                if visible_at <= now:
-                    found.append(terms)
-                    break
-        return found
 
 
 Test = Callable[[Mapping[str, Any]], bool]

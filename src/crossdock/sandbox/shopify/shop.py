@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from crossdock.sandbox.lagging import LaggingIndex
 from crossdock.sandbox.shopify.order import Order, Refund, current, financial_status, sold
-from crossdock.sandbox.shopify.search import Index
+from crossdock.sandbox.shopify.search import LAG_S
 from crossdock.sandbox.simulator import SeedError
 
 Address = dict[str, str | None]
@@ -93,7 +94,7 @@ class Shop:
     orders: dict[int, Order] = field(default_factory=dict)
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     refs: dict[str, int] = field(default_factory=dict)
-    index: Index = field(default_factory=Index)
+    index: LaggingIndex = field(default_factory=lambda: LaggingIndex(LAG_S))
     last_id: int = 5_310_000_000_000
 
     def new_id(self) -> int:
