@@ -1,8 +1,8 @@
 """One group commit, decided: which Works hold, and what their union changes. Pure; every store shares it.
 
-A store looks up the facts that the Works need (`stores.facts.wanted`) in a few statements, lets `Batch` decide Work by Work in
-the order in which they came, and writes `Batch.changes` in a few statements. A refused Work has changed nothing, so
-its neighbours need no savepoint (docs/decisions/0010).
+A store looks up the facts that the Works need (`stores.facts.wanted`) in a few statements, lets `Batch` decide Work
+by Work in the order in which they came, and writes `Batch.changes` in a few statements. A refused Work has changed
+nothing, so its neighbours need no savepoint (docs/decisions/0010).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What every store promises, by theme. `testing.store_contract` makes one suite of them."""
