@@ -11,15 +11,14 @@ PARTITIONS = 32
 
 def digest(*parts: str | bytes | int | None) -> str:
     """128 bits over the parts as 32 hex digits. Parts are framed by length, so ("ab","c") differs from ("a","bc")."""
-    state = hashlib.blake2b(digest_size=16)
+    framed: list[bytes] = []
     for part in parts:
         if part is None:
-            state.update(b"-")
+            framed.append(b"-")
             continue
         data = part if isinstance(part, bytes) else str(part).encode()
-        state.update(b"%d:" % len(data))
-        state.update(data)
-    return state.hexdigest()
+        framed.append(b"%d:%b" % (len(data), data))
+    return hashlib.blake2b(b"".join(framed), digest_size=16).hexdigest()
 
 
 def partition_of(key: str) -> int:

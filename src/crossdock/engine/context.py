@@ -59,11 +59,13 @@ class Context:
     failed: list[BaseException] = field(default_factory=list)
     """what no stage could survive (a store that cannot be trusted, a bug): the supervisor stops the hub"""
 
+    _life: str = ""
     _works: Iterator[int] = field(default_factory=count)
 
     def work_id(self) -> str:
         """A name for one Work, never given twice: by it the store answers whether it was committed."""
-        return digest("work", self.worker, repr(self.clock.now()), next(self._works), repr(self.random()))
+        self._life = self._life or digest("life", self.worker, repr(self.clock.now()), repr(self.random()))[:16]
+        return f"{self._life}{next(self._works):016x}"
 
     def fail(self, error: BaseException) -> None:
         self.failed.append(error)
