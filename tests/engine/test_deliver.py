@@ -310,6 +310,20 @@ def test_a_need_that_is_never_met_is_held() -> None:
     on_stage(play, flow("create_with_key", needs=(need("thing", lambda data: data.get("customer"), 60.0),)))
 
 
+def test_a_need_that_does_not_come_by_itself_is_fetched() -> None:
+    def record_of(record: Any) -> Any:
+        return {"model": "thing", "verb": "created", "id": record["id"], "version": "", "data": record}
+
+    async def play(here: Stage) -> None:
+        here.platform.records["c"] = {"id": "c", "marker": "", "key": "", "value": "customer", "writes": 1}
+        await here.send({"id": "order", "value": "order", "customer": "in:c"})
+        await here.settle()
+        assert here.platform.effects == ["customer", "order"]
+
+    needs = (need("thing", lambda data: data.get("customer"), 60.0, "fetch"),)
+    on_stage(play, flow("create_with_key", needs=needs), inbound=record_of)
+
+
 @pytest.mark.parametrize("fault", ["refused", "lost_after", 500, 429])
 def test_several_steps_happen_once_each(fault: str | int) -> None:
     async def play(here: Stage) -> None:

@@ -240,7 +240,7 @@ class Webhook:
 
     keep_headers: tuple[str, ...] = ()
     """headers kept with the arrival, lower case"""
-    secret: str = "webhook_secret"
+    secret: str = "webhook_secret"  # noqa: S105 - its name, not itself
     """name of the credential's secret that signs; while it is being rotated, `<name>_previous` is let in too"""
 
     def challenge(self, request: Inbound, credential: Credential) -> Reply | None:
@@ -333,6 +333,8 @@ class Connector:
         self.actions: Mapping[str, Action] = {}
         self.polls: Mapping[str, Poll] = {}
         self.hydrates: Mapping[str, Hydrate] = {}
+        self.fetches: Mapping[str, tuple[str, str]] = {}
+        """canonical model → (hydrate, topic) by which one of its records is fetched when a flow needs it"""
         self.webhook: Webhook | None = None
         self.oauth: OAuth | None = None
         self.maps: Mapping[str, str] = {}

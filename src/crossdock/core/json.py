@@ -9,7 +9,18 @@ import msgspec
 
 from crossdock.core.errors import NotJson
 
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+LARGEST_EXPONENT = 400
+"""Beyond it a number of few characters would become one of very many digits."""
+
+
+def _exact(text: str) -> Decimal:
+    value = Decimal(text)
+    if ("e" in text or "E" in text) and abs(value.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError(f"a number with an exponent beyond {LARGEST_EXPONENT}")
+    return value
+
+
+_decoder = msgspec.json.Decoder(float_hook=_exact)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 

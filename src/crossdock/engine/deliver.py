@@ -16,6 +16,7 @@ from crossdock.core.work import Committed, DeliveryMove, Work
 from crossdock.engine.context import Context
 from crossdock.engine.drive import Drive
 from crossdock.engine.exchange import Exchanger
+from crossdock.engine.fetch import Fetcher
 from crossdock.engine.item import Item
 from crossdock.engine.journal import Journal
 from crossdock.engine.links import LinkBoard
@@ -49,11 +50,11 @@ class Line:
 class Deliverer:
     """One flow's deliveries. `offer` takes what was planned; `run` works until `drain` ends it gently."""
 
-    def __init__(self, context: Context, exchanger: Exchanger, flow: Flow, board: LinkBoard) -> None:
+    def __init__(self, context: Context, exchanger: Exchanger, flow: Flow, board: LinkBoard, fetcher: Fetcher) -> None:
         self._context = context
         self._exchanger = exchanger
         self.flow = flow
-        self._prepared = Prepared(context, exchanger, flow, board)
+        self._prepared = Prepared(context, exchanger, flow, board, fetcher)
         self._rooms = Rooms(context, exchanger, self._prepared, board, flow)
         self._lines: dict[str, Line] = {}
         self._ready: deque[str] = deque()

@@ -10,7 +10,7 @@ from crossdock.core import json
 from crossdock.core.connector import Found, Outbound
 from crossdock.core.delivery import Delivery
 from crossdock.core.effects import effect_seed
-from crossdock.core.flow import Flow, MapFailed
+from crossdock.core.flow import Flow, MapFailed, Need
 from crossdock.core.outcome import fail
 from crossdock.core.routing import need_key
 from crossdock.core.states import DeliveryState, WaitingFor
@@ -19,6 +19,7 @@ from crossdock.core.work import DeliveryMove
 from crossdock.core.xref import CrossReference, LinkState
 from crossdock.engine.context import Context
 from crossdock.engine.exchange import Exchanger
+from crossdock.engine.fetch import Fetcher
 from crossdock.engine.item import Item, thaw
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.reads import ReadFailed, run_reads
@@ -31,11 +32,12 @@ MARKER_DIGITS = 16
 class Prepared:
     """One flow's preparations. `prepare` returns None when the item is ready to be driven, else where it goes."""
 
-    def __init__(self, context: Context, exchanger: Exchanger, flow: Flow, board: LinkBoard) -> None:
+    def __init__(self, context: Context, exchanger: Exchanger, flow: Flow, board: LinkBoard, fetcher: Fetcher) -> None:
         self._context = context
         self._exchanger = exchanger
         self._flow = flow
         self._board = board
+        self._fetcher = fetcher
 
     async def prepare(self, item: Item, again: Callable[[], None]) -> DeliveryMove | None:
         """`again` is called when something the item waits for has happened."""
@@ -60,7 +62,7 @@ class Prepared:
         try:
             needs, missing = await self._needs(data, account, again)
             if missing:
-                return self._wait_for_need(item.delivery, missing, now)
+                return await self._wait_for_need(item.delivery, missing, now)
             outputs = [data] if flow.map is None else flow.map.run(data, now=now, needs=needs)
         except MapFailed as error:
             return DeliveryMove(item.delivery.id, item.delivery.state, DeliveryState.DEAD, reason=f"map: {error.what}")
@@ -92,10 +94,10 @@ class Prepared:
 
     async def _needs(
         self, data: Any, account: str, again: Callable[[], None]
-    ) -> tuple[dict[str, str], list[tuple[str, float, str]]]:
-        """(need → remote id, [(what is missing, how long it may be, what then)])."""
+    ) -> tuple[dict[str, str], list[tuple[Need, str]]]:
+        """(need → remote id, [(what is missing, its key)])."""
         found: dict[str, str] = {}
-        missing: list[tuple[str, float, str]] = []
+        missing: list[tuple[Need, str]] = []
         now = self._context.clock.now()
         for need in self._flow.needs:
             key = need_key(need.key.run(data, now=now))
@@ -108,12 +110,21 @@ class Prepared:
             if reference is not None and _linked(reference):
                 found[need.name] = reference.remote_id
             else:
-                missing.append((f"{need.model} {key}", need.within_s, need.then))
+                missing.append((need, key))
         return found, missing
 
-    def _wait_for_need(self, row: Delivery, missing: list[tuple[str, float, str]], now: float) -> DeliveryMove:
-        what = ", ".join(name for name, _, _ in missing)
-        deadline = (row.planned_at or now) + min(within_s for _, within_s, _ in missing)
+    async def _wait_for_need(self, row: Delivery, missing: list[tuple[Need, str]], now: float) -> DeliveryMove:
+        """Within its time; then, where the flow says so, the entity is fetched and given the same time once more."""
+        what = ", ".join(f"{need.model} {key}" for need, key in missing)
+        began_at = row.planned_at or now
+        deadline = began_at + min(need.within_s for need, _ in missing)
+        if now >= deadline:
+            extra_s = [
+                need.within_s
+                for need, key in missing
+                if need.then == "fetch" and await self._fetcher.fetch(need.model, key, row.id)
+            ]
+            deadline += min(extra_s, default=0.0)
         if now >= deadline:
             reason = f"needs {what}, which was not linked at {self._flow.connection} in time"
             return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=reason)

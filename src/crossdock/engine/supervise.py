@@ -13,6 +13,7 @@ from crossdock.core.work import CellVersion, CellWrite, Position, Work
 from crossdock.engine.context import Context
 from crossdock.engine.deliver import Deliverer
 from crossdock.engine.exchange import Exchanger
+from crossdock.engine.fetch import Fetcher
 from crossdock.engine.leases import Leases
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.normalise import Normaliser
@@ -34,9 +35,11 @@ class Hub:
         self.leases = Leases(context)
         self.board = LinkBoard()
         self.receiver = Receiver(context)
+        fetcher = Fetcher(context, self.receiver)
         landscape = context.landscape
         self.deliverers = {
-            name: Deliverer(context, self.exchanger, flow, self.board) for name, flow in landscape.flows.items()
+            name: Deliverer(context, self.exchanger, flow, self.board, fetcher)
+            for name, flow in landscape.flows.items()
         }
         self.planners = {name: Planner(context, deliverer, self.leases) for name, deliverer in self.deliverers.items()}
         self.normalisers = {

@@ -200,6 +200,7 @@ class FakeConnector(Connector):
         kinds = (CreateWithKey, Put, CreateAndLookUp, CreateOnly, TwoSteps, Job, Batch)
         self.actions = {kind.name: kind() for kind in kinds}
         self.hydrates = {"thing": ReadThing()}
+        self.fetches = {"thing": ("thing", "record")}
         self.webhook = FakeWebhook()
 
     def account(self, credential: Credential) -> str:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from crossdock.core import json
 from crossdock.core.connector import ConnectionSettings, Connector, Inbound, Reply
@@ -107,8 +107,10 @@ def flow(action: str, *, name: str = "", connector: Connector | None = None, **o
     return Flow(name or action, frozenset(on), options.pop("to", "out"), fake.actions[action], **options)
 
 
-def need(model: str, key: Callable[[Any], Any], within_s: float = 900.0) -> Need:
-    return Need(model, model, PythonMap(key), within_s)
+def need(
+    model: str, key: Callable[[Any], Any], within_s: float = 900.0, then: Literal["hold", "fetch"] = "hold"
+) -> Need:
+    return Need(model, model, PythonMap(key), within_s, then)
 
 
 def landscape(*flows: Flow, inbound: Callable[..., Any] = thing) -> Landscape:
