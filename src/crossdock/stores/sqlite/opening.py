@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any, TextIO
@@ -150,11 +149,11 @@ def _version(connection: apsw.Connection, path: str) -> int:
     return version
 
 
-def migrate(connection: apsw.Connection, path: str, *, steps: Callable[[], list[str]] = migrations) -> None:
+def migrate(connection: apsw.Connection, path: str) -> None:
     """Brings the schema up to date, each step in one transaction; a store that holds anything is copied first, to
     `<file>.before-<version>`. A kill at any point leaves either the old schema or the new."""
     version = _version(connection, path)
-    pending = steps()[version:]
+    pending = migrations()[version:]
     if not pending:
         return
     if version:

@@ -57,6 +57,14 @@ def heads(cursor: apsw.Cursor, stream: str) -> list[int]:
     return found
 
 
+def positions(cursor: apsw.Cursor, reader: str, stream: str) -> list[int]:
+    found = [0] * PARTITIONS
+    query = "SELECT partition, position FROM lanes WHERE reader = ? AND stream = ?"
+    for partition, position in cursor.execute(query, (reader, stream)):
+        found[partition] = position
+    return found
+
+
 def read(cursor: apsw.Cursor, after: Mapping[Lane, int], limit: int) -> list[Message] | list[Event]:
     """Lanes with little to read leave their share to the others, so that none starves behind a long one."""
     streams = {lane.stream for lane in after}
@@ -241,7 +249,8 @@ def _named(
     elif event_ids:
         for marks, keys in _parts(event_ids):
             places = [at for (at,) in cursor.execute(f"SELECT place FROM events WHERE id IN ({marks})", keys)]
-            yield [f"place IN ({','.join('?' * len(places))})", f"event IN ({marks})"], [*places, *keys]
+            if places:
+                yield [f"place IN ({','.join('?' * len(places))})", f"event IN ({marks})"], [*places, *keys]
     else:
         yield [], []
 

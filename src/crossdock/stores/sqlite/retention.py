@@ -19,7 +19,7 @@ from crossdock.core.event import STREAM
 from crossdock.core.ids import PARTITIONS
 from crossdock.stores.sqlite.rows import EVENTS_CODE, place
 from crossdock.stores.sqlite.writer import Writer
-from crossdock.stores.sqlite.writes import TALLIES
+from crossdock.stores.sqlite.writes import COUNTS, TALLIES
 
 WORK_IDS_S = 86_400.0
 
@@ -139,6 +139,12 @@ def _prune_effects(cursor: apsw.Cursor, _: Writer, before: float, limit: int) ->
 
 
 def _uncount(cursor: apsw.Cursor, kind: str, gone: Counter[tuple[str, str]]) -> None:
+    """What is gone is no longer among the rows by state: it is counted as retired, so that the sums still agree."""
+    scope = {"message": "connection", "delivery": "flow"}[kind]
+    retired: Counter[str] = Counter()
+    for (name, _), amount in gone.items():
+        retired[name] += amount
+    COUNTS.run(cursor, [(f"{scope}/{name}", "retired", amount) for name, amount in retired.items()])
     TALLIES.run(cursor, [(kind, name, state, -amount) for (name, state), amount in gone.items()])
 
 

@@ -161,6 +161,9 @@ class SqliteStore:
     async def heads(self, stream: str) -> Sequence[int]:
         return await self._reads.ask(reads.heads, stream)
 
+    async def positions(self, reader: str, stream: str) -> Sequence[int]:
+        return await self._reads.ask(reads.positions, reader, stream)
+
     async def payloads(self, refs: Iterable[PayloadRef]) -> Mapping[str, bytes]:
         return await self._reads.ask(reads.payloads, refs)
 

@@ -84,7 +84,7 @@ _CELLS = Bulk(
     " SET version = excluded.version, value = excluded.value",
     3,
 )
-_COUNTS = Bulk(
+COUNTS = Bulk(
     "INSERT INTO counts (scope, name, amount) VALUES {rows} ON CONFLICT DO UPDATE"
     " SET amount = amount + excluded.amount",
     3,
@@ -208,5 +208,5 @@ def _write_state(cursor: apsw.Cursor, changes: Changes) -> None:
     )
     _CELLS_GONE.run(cursor, [(name,) for name, cell in changes.cells.items() if cell is None])
     _CELLS.run(cursor, [(name, *cell) for name, cell in changes.cells.items() if cell is not None])
-    _COUNTS.run(cursor, [(*key, amount) for key, amount in changes.counts.items()])
+    COUNTS.run(cursor, [(*key, amount) for key, amount in changes.counts.items()])
     TALLIES.run(cursor, [(*key, amount) for key, amount in changes.tallies.items() if amount])
