@@ -20,13 +20,15 @@ class Webhook:
     """One notification. `id` is what a receiver tells a repeat by; `headers` do not yet hold the signature.
 
     `lane`: where the platform holds later notifications back until the first is acknowledged, the lane (an
-    account) that this one waits in; empty where it does not.
+    account) that this one waits in; empty where it does not. `numbered` makes the body of attempt 1, 2, …
+    on platforms that count attempts in it.
     """
 
     id: str
     body: bytes
     headers: Mapping[str, str]
     lane: str = ""
+    numbered: Callable[[int], bytes] | None = None
 
 
 Sign = Callable[[Webhook, str, float], Mapping[str, str]]
@@ -121,7 +123,9 @@ class WebhookSender:
             await self._attempts(webhook, target)
 
     async def _attempts(self, webhook: Webhook, target: Target) -> None:
-        for wait_s in (*self._schedule_s, None):
+        for number, wait_s in enumerate((*self._schedule_s, None)):
+            if number and webhook.numbered is not None:
+                webhook = replace(webhook, body=webhook.numbered(number))
             async with self._at_once:
                 acknowledged = await self._attempt(webhook, target)
             if acknowledged:
