@@ -53,8 +53,7 @@ def run_until_killed(path: Path, run: int, after_s: float) -> list[str]:
         assert hub.stdout.readline() == b"ready\n", "the store opens after every kill"
         time.sleep(after_s)
         hub.send_signal(signal.SIGKILL)
-        lines = hub.stdout.read().decode().splitlines()
-    return lines
+        return hub.stdout.read().decode().splitlines()
 
 
 @pytest.mark.timeout(60)

@@ -78,6 +78,8 @@ class Lanes:
         await commit(store, "w", positions=(Position(one, 5), Position(two, 9)))
         leased = await store.lease([one, two], "w", 30.0, 0.0)
         assert (leased[one].position, leased[two].position) == (5, 9)
+        assert list(await store.positions("flow/a", "events")) == [5 if lane == 3 else 0 for lane in range(PARTITIONS)]
+        assert list(await store.positions("flow/none", "events")) == [0] * PARTITIONS
 
 
 class Reading:
