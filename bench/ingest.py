@@ -1,0 +1,128 @@
+"""How fast webhooks are made durable and acknowledged.
+
+    python bench/ingest.py [--seconds N] [--backlog N] [--json]
+
+64 connections, HMAC, SQLite with synchronous=FULL; `ratio` is to the same endpoint without a store in the same run: the
+same server, the same body and the same signature check. Nothing is delivered meanwhile: the backlog grows, and
+`memory_growth_mib` tells what `backlog` more waiting events cost in memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+from _hub import RunningHub, free_port, write_project
+from _wire import SIGNED_WITH, open_senders, order, percentile, signed_post
+
+CONNECTIONS = 64
+NUMBERS = itertools.count(1)
+STORELESS = """
+import hashlib, hmac, uvicorn
+async def app(scope, receive, send):
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    given = dict(scope["headers"])[b"x-signature"].decode()
+    fits = hmac.compare_digest(given, hmac.new(%r, body, hashlib.sha256).hexdigest())
+    await send({"type": "http.response.start", "status": 200 if fits else 401, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+uvicorn.run(app, port=%d, log_level="critical", access_log=False, lifespan="off", http="httptools", loop="uvloop")
+"""
+
+
+async def load(port: int, *, seconds: float = 0.0, amount: int = 0) -> tuple[float, list[float]]:
+    """For `seconds`, or until `amount` are acknowledged: (acknowledgements/s, how long each took in s)."""
+    took: list[float] = []
+    sent = 0
+    started_at = time.perf_counter()
+    ends_at = started_at + seconds if seconds else float("inf")
+
+    def next_request() -> bytes | None:
+        nonlocal sent
+        if time.perf_counter() > ends_at or (amount and sent >= amount):
+            return None
+        sent += 1
+        return signed_post("/hooks/shop", order(next(NUMBERS), time.time()))
+
+    def answered(status: int, seconds: float) -> None:
+        if status != 200:
+            sys.exit(f"the endpoint answered {status}")
+        took.append(seconds)
+
+    senders = await open_senders(port, CONNECTIONS, next_request, answered)
+    while len(took) < sent or (time.perf_counter() < ends_at and not amount):
+        await asyncio.sleep(0.01)
+    rate = len(took) / (time.perf_counter() - started_at)
+    for sender in senders:
+        sender.close()
+    return rate, took
+
+
+async def storeless(seconds: float) -> float:
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", STORELESS % (SIGNED_WITH.encode(), port)])
+    try:
+        for _ in range(400):
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                break
+            except OSError:
+                await asyncio.sleep(0.025)
+        await load(port, seconds=min(seconds, 1.0))
+        rate, _ = await load(port, seconds=seconds)
+        return rate
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def measure(seconds: float, backlog: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="crossdock-bench-") as name:
+        folder, port = Path(name), free_port()
+        write_project(folder, port=port, sink=free_port())
+        with RunningHub(folder, port) as hub:
+            await load(port, seconds=min(seconds, 1.0))
+            acks_per_s, took = await load(port, seconds=seconds)
+            await load(port, amount=5_000)
+            before = hub.memory_bytes()
+            await load(port, amount=backlog)
+            grown = hub.memory_bytes() - before
+    storeless_per_s = await storeless(seconds)
+    return {
+        "acks_per_s": round(acks_per_s),
+        "ratio": round(acks_per_s / storeless_per_s, 3),
+        "p50_ms": round(percentile(took, 0.5) * 1000, 2),
+        "p99_ms": round(percentile(took, 0.99) * 1000, 2),
+        "backlog": backlog,
+        "memory_growth_mib": round(grown / 2**20, 1),
+        "storeless_per_s": round(storeless_per_s),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--seconds", type=float, default=8.0, help="for each of the two measurements")
+    parser.add_argument("--backlog", type=int, default=200_000, help="waiting events whose memory is measured")
+    parser.add_argument("--json", action="store_true", help="only the last line")
+    options = parser.parse_args()
+    figures = uvloop.run(measure(options.seconds, options.backlog))
+    if not options.json:
+        for name, value in figures.items():
+            print(f"{name:>20}  {value}")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
