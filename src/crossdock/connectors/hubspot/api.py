@@ -49,6 +49,23 @@ class Api:
         }
         return self.objects(kind, "batch/read", body)
 
+    def read_property(self, kind: str, name: str) -> Http:
+        return Http("GET", f"{self.base_url}/crm/properties/{self.version}/{kind}/{name}", _JSON[:1])
+
+    def make_property(self, kind: str, name: str) -> Http:
+        """A text property whose value no two records of the kind share."""
+        body = {
+            "name": name,
+            "label": "Crossdock key",
+            "description": "By this the hub knows the records that it keeps here. Not to be changed by hand.",
+            "groupName": {"contacts": "contactinformation", "deals": "dealinformation"}[kind],
+            "type": "string",
+            "fieldType": "text",
+            "hasUniqueValue": True,
+        }
+        url = f"{self.base_url}/crm/properties/{self.version}/{kind}"
+        return Http("POST", url, _JSON, json.encode(body))
+
     def associate(self, start: str, end: str, pairs: Sequence[tuple[str, str]]) -> Http:
         """The default association of each pair; setting one that is there changes nothing."""
         url = f"{self.base_url}/crm/associations/{self.version}/{start}/{end}/batch/associate/default"

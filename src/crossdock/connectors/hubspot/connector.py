@@ -62,7 +62,7 @@ class HubSpotConnector(Connector):
 
     def judge(self, call: Call, response: Response, now: float) -> Verdict:
         if call.request.url != self._oauth.token:
-            return judge_hubspot(call, response, now)
+            return judge_hubspot(call, response, now, self._settings.key_property)
         verdict = judge_http(response, now)
         if isinstance(verdict, NotDone) and response.status == 401:
             return Refused(verdict.why)

@@ -25,7 +25,8 @@ _WRITES = ("/batch/upsert", "/batch/update")
 LOCKED = {423: 2.0, 477: 60.0}
 
 
-def judge_hubspot(call: Call, response: Response, now: float) -> Verdict:
+def judge_hubspot(call: Call, response: Response, now: float, key_property: str) -> Verdict:
+    """`key_property`: the hub's own; an account that lacks it gets it with the next revision."""
     status = response.status
     body = _body(response)
     if status in LOCKED:
@@ -39,8 +40,12 @@ def judge_hubspot(call: Call, response: Response, now: float) -> Verdict:
         inputs = json.decode(call.request.body)["inputs"]
         if 200 <= status < 300:
             return _judge_batch(body, inputs)
+        if status == 400 and key_property in str(body.get("message")):
+            return NotDone(f"the account has no unique property {key_property!r}: {_said(status, body)}", stale=True)
         if status in {400, 404, 409}:
             return _judge_whole(status, body, inputs)
+    if status == 409 and "/crm/properties/" in call.request.url:
+        return Done(body)
     return judge_http(response, now)
 
 

@@ -26,6 +26,8 @@ class HubSpotOAuth(OAuth):
         "crm.objects.contacts.write",
         "crm.objects.deals.read",
         "crm.objects.deals.write",
+        "crm.schemas.contacts.write",
+        "crm.schemas.deals.write",
     )
 
     def __init__(self, settings: HubSpotSettings) -> None:

@@ -23,9 +23,11 @@ class Write:
     properties: Mapping[str, str]
 
 
-def write_all(api: Api, kind: str, writes: Sequence[Write]) -> Steps[dict[ItemId, Any]]:
+def write_all(api: Api, kind: str, writes: Sequence[Write], key_property: str) -> Steps[dict[ItemId, Any]]:
     """item id → the record that HubSpot answered, for the items that were written. One request for each way of writing
     and, in it, one input for each record: HubSpot refuses a batch that names a record twice."""
+    if any(one.item.revision and one.by == key_property for one in writes):
+        yield from _ensure_property(api, kind, key_property)
     records: dict[ItemId, Any] = {}
     for step, group in _groups(kind, writes):
         records |= yield from _write(api, kind, step, group)
@@ -38,6 +40,13 @@ def write_all(api: Api, kind: str, writes: Sequence[Write]) -> Steps[dict[ItemId
             written = yield from _write(api, kind, step, group)
             records = {item: record for item, record in records.items() if item not in existing} | written
     return records
+
+
+def _ensure_property(api: Api, kind: str, name: str) -> Steps[None]:
+    """The first write into an account that lacks the hub's property was not done; now it is made."""
+    found = yield Call(f"{kind}.property", api.read_property(kind, name))
+    if found.answer is None:
+        yield Call(f"{kind}.property.make", api.make_property(kind, name), EffectClass.UPSERT)
 
 
 def _write(api: Api, kind: str, step: str, group: Sequence[Write]) -> Steps[dict[ItemId, Any]]:

@@ -35,7 +35,9 @@ class UpsertContact(Action):
         self._settings = settings
 
     def perform(self, items: Sequence[Outbound]) -> Steps[Mapping[ItemId, Receipt]]:
-        records = yield from write_all(self._api, "contacts", [self._write(item) for item in items])
+        records = yield from write_all(
+            self._api, "contacts", [self._write(item) for item in items], self._settings.key_property
+        )
         return receipts_of(records)
 
     def _write(self, item: Outbound) -> Write:

@@ -34,7 +34,9 @@ class UpsertDeal(Action):
         self._settings = settings
 
     def perform(self, items: Sequence[Outbound]) -> Steps[Mapping[ItemId, Receipt]]:
-        records = yield from write_all(self._api, "deals", [self._write(item) for item in items])
+        records = yield from write_all(
+            self._api, "deals", [self._write(item) for item in items], self._settings.key_property
+        )
         receipts = receipts_of(records)
         tied = {item.id: item for item in items if item.id in receipts and item.needs.get("customer")}
         if tied:

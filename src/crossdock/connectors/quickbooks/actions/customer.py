@@ -88,7 +88,9 @@ class UpsertCustomer(Action):
     def find(self, item: Outbound) -> Steps[Found | None]:
         email = item.input.get("email", "")
         if email:
-            done = yield Call("customer.by_email", self._api.select("Customer", f"PrimaryEmailAddr LIKE {quoted(email)}"))
+            done = yield Call(
+                "customer.by_email", self._api.select("Customer", f"PrimaryEmailAddr LIKE {quoted(email)}")
+            )
             found = _by_email(rows(done.answer, "Customer"), item, email)
             if found is not None:
                 return found
