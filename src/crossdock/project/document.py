@@ -1,0 +1,190 @@
+"""A YAML file as plain data that still knows on which line and column each of its keys and values stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from crossdock.core.errors import Problem, ProjectError
+
+MOST_NODES = 100_000
+"""Values a file may hold once its aliases are written out: a few lines of nested aliases can stand for billions."""
+DEEPEST = 64
+LONGEST_NUMBER = 100
+"""characters"""
+
+Path = tuple[str | int, ...]
+_PREFIX = "tag:yaml.org,2002:"
+_TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    key: tuple[int, int]
+    """line and column of the key, or of the item of a list"""
+    value: Node
+
+
+class Document:
+    """`name` is what problems call the file. Numbers with a decimal point are exact (Decimal); dates are text.
+
+    Raises ProjectError with every problem found.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self._lines = text.splitlines()
+        self._spots: dict[Path, _Spot] = {}
+        self._problems: list[Problem] = []
+        self._nodes = 0
+        root = self._composed(text)
+        if root is None:
+            self.data: Any = None
+            return
+        self._spots[()] = _Spot(_place(root), root)
+        self.data = self._value(root, (), 0)
+        if self._problems:
+            raise ProjectError(self._problems)
+
+    def problem(
+        self, path: Path, what: str, hint: str = "", *, at_value: bool = False, severity: str = "error"
+    ) -> Problem:
+        """At the key that `path` leads to, or at its value; where there is none, at the nearest thing above it."""
+        line, column = self.place(path, at_value=at_value)
+        return Problem(self.name, line, column, what, hint, severity)
+
+    def place(self, path: Path, *, at_value: bool = False) -> tuple[int, int]:
+        """Line and column, from 1."""
+        while path and path not in self._spots:
+            path = path[:-1]
+        spot = self._spots.get(path)
+        if spot is None:
+            return 1, 1
+        return _place(spot.value) if at_value else spot.key
+
+    def has(self, path: Path) -> bool:
+        return path in self._spots
+
+    def place_in_text(self, path: Path, line: int, column: int) -> tuple[int, int]:
+        """Where in the file a place inside the text at `path` is: `line` and `column` count from 1 within that text."""
+        spot = self._spots.get(path)
+        if spot is None or not isinstance(spot.value, ScalarNode):
+            return self.place(path, at_value=True)
+        first_line, first_column = _place(spot.value)
+        match spot.value.style:
+            case "|":
+                row = first_line + line
+                return row, column + _indent(self._lines[first_line:])
+            case ">":
+                return first_line + 1, 1
+            case "'" | '"':
+                return (first_line, first_column + column) if line == 1 else (first_line + line - 1, 1)
+            case _:
+                return (first_line, first_column + column - 1) if line == 1 else (first_line + line - 1, 1)
+
+    def _composed(self, text: str) -> Node | None:
+        try:
+            root: Node | None = YAML(typ="safe", pure=True).compose(text)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line, column = (mark.line + 1, mark.column + 1) if isinstance(mark, StringMark) else (0, 0)
+            said = " ".join(str(error.problem or error.context).split())
+            raise ProjectError([Problem(self.name, line, column, f"not valid YAML: {said}", _advice(said))]) from None
+        except RecursionError:
+            raise ProjectError([Problem(self.name, 0, 0, "is nested too deeply")]) from None
+        except (YAMLError, ValueError) as error:
+            said = str(error).splitlines()[0]
+            raise ProjectError([Problem(self.name, 0, 0, f"not valid YAML: {said}")]) from None
+        return root
+
+    def _value(self, node: Node, path: Path, depth: int) -> Any:
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            what = f"holds more than {MOST_NODES:,} values once its aliases (*name) are written out"
+            raise ProjectError([Problem(self.name, *_place(node), what)])
+        if depth > DEEPEST:
+            raise ProjectError([Problem(self.name, *_place(node), f"is nested more than {DEEPEST} deep")])
+        if isinstance(node, MappingNode):
+            return dict(self._members(node, path, depth))
+        if isinstance(node, SequenceNode):
+            items = []
+            for index, item in enumerate(node.value):
+                self._spots[*path, index] = _Spot(_place(item), item)
+                items.append(self._value(item, (*path, index), depth + 1))
+            return items
+        return self._scalar(node)
+
+    def _members(self, node: MappingNode, path: Path, depth: int) -> Iterator[tuple[str, Any]]:
+        seen: dict[str, int] = {}
+        for key, member in node.value:
+            line, column = _place(key)
+            if not isinstance(key, ScalarNode) or key.tag == f"{_PREFIX}merge":
+                what = "a key is a plain name" if key.tag != f"{_PREFIX}merge" else "`<<` is not read here"
+                self._problems.append(Problem(self.name, line, column, what, "write the keys out"))
+                continue
+            name = str(key.value)
+            if name in seen:
+                what = f"`{name}` is here twice; the first is on line {seen[name]}"
+                self._problems.append(Problem(self.name, line, column, what, "keep one of them"))
+                continue
+            seen[name] = line
+            self._spots[*path, name] = _Spot((line, column), member)
+            yield name, self._value(member, (*path, name), depth + 1)
+
+    def _scalar(self, node: Node) -> Any:
+        text = str(node.value)
+        kind = str(node.tag).removeprefix(_PREFIX)
+        match kind:
+            case "str" | "timestamp":
+                return text
+            case "null":
+                return None
+            case "bool" if text.lower() in _TRUTH:
+                return _TRUTH[text.lower()]
+            case "int" | "float":
+                return self._number(node, text, kind)
+        what = f"the tag {node.tag} is not read here"
+        self._problems.append(Problem(self.name, *_place(node), what, "write plain text, numbers, lists and mappings"))
+        return None
+
+    def _number(self, node: Node, text: str, kind: str) -> Any:
+        digits = text.replace("_", "")
+        try:
+            if len(digits) > LONGEST_NUMBER:
+                raise ValueError
+            return int(digits, 0 if digits.lstrip("+-")[:2].lower() in {"0x", "0o", "0b"} else 10)
+        except ValueError:
+            pass
+        try:
+            exact = Decimal(digits)
+            if kind == "float" and exact.is_finite() and len(digits) <= LONGEST_NUMBER and abs(exact.adjusted()) <= 400:
+                return exact
+        except ArithmeticError:
+            pass
+        self._problems.append(
+            Problem(self.name, *_place(node), f"{text[:40]} is no number that is read here", "put text in quotes")
+        )
+        return None
+
+
+def _place(node: Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _indent(lines: list[str]) -> int:
+    """Of a block text: that of its first line that is not empty."""
+    return next((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), 0)
+
+
+def _advice(said: str) -> str:
+    if "mapping values are not allowed" in said:
+        return "a text that holds `: ` goes in quotes, or on its own lines after `|`"
+    if "cannot start any token" in said:
+        return "indent with spaces, and put a text that starts with a sign in quotes"
+    return ""
