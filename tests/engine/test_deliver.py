@@ -509,9 +509,7 @@ class TestWhatAPersonDecides:
             await here.send({"id": "a", "value": "v"})
             await here.settle()
             (row,) = await here.deliveries()
-            lanes = await Operator(here.hub.context, "anna").rewind("create_only", dict.fromkeys(range(32), 0))
-            here.hub.leases.set_back(lanes)
-            here.hub.context.signals.ring("events/create_only")
+            await here.hub.rewind("create_only", "anna")
             await here.settle()
             assert here.platform.effects == ["v"]
             await Operator(here.hub.context, "anna").perform_again(row)

@@ -57,6 +57,10 @@ class Store(Protocol):
         """The last number of each of the 32 partitions; 0 = empty."""
         ...
 
+    async def positions(self, reader: str, stream: str) -> Sequence[int]:
+        """How far the reader has come in each of the 32 partitions; 0 where it never began."""
+        ...
+
     async def payloads(self, refs: Iterable[PayloadRef]) -> Mapping[str, bytes]:
         """By payload id. Ids that retention has removed are left out."""
         ...

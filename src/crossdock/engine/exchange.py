@@ -44,6 +44,11 @@ class Exchanger:
             found = self._gates[account] = Gate(limits, self._context.clock)
         return found
 
+    def in_trouble(self, account: str) -> bool:
+        """Whether the account's breaker is open."""
+        gate = self._gates.get(account)
+        return gate is not None and gate.breaker.is_open
+
     async def send(self, connection: str, call: Call, *, deadline_s: float = DEADLINE_S) -> Sent:
         """Waits for the account's budgets, signs, sends once, judges and learns. Never raises for what a platform does:
         that is a verdict. A connection that only a person can mend is paused, and the call was not done."""

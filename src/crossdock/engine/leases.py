@@ -59,6 +59,11 @@ class Leases:
         """The highest position known of this lane: below it, a reader that was set back reads again."""
         return self._planned.get(lane, 0)
 
+    def planned_before(self, positions: Mapping[Lane, int]) -> None:
+        """How far lanes had come before they were set back, in an earlier life perhaps."""
+        for lane, number in positions.items():
+            self._planned[lane] = max(self._planned.get(lane, 0), number)
+
     def moved(self, ends: Mapping[Lane, int]) -> None:
         """Positions that were committed."""
         for lane, number in ends.items():

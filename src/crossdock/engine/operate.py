@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from crossdock.core import json
 from crossdock.core.delivery import Delivery, ExchangeState
 from crossdock.core.effects import delivery_id
 from crossdock.core.errors import UsageError
 from crossdock.core.event import STREAM
+from crossdock.core.ids import PARTITIONS
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.message import Message
 from crossdock.core.states import DeliveryState, MessageState, WaitingFor
+from crossdock.core.store import Store
 from crossdock.core.work import (
+    CellWrite,
     Committed,
     Count,
     DeliveryMove,
@@ -118,20 +122,30 @@ class Operator:
             planned_at=self._context.clock.now(),
             settled_at=0.0,
         )
+        if await self._context.store.deliveries([again.id]):
+            raise UsageError(
+                f"delivery {row.id} was performed again already, as {again.id}",
+                hint=f"crossdock perform-again {again.id}",
+            )
         count = Count(f"flow/{row.flow}", "again", 1)
         await self._apply(Work(self._context.work_id(), deliveries=(again,), counts=(count,)))
         return again
 
-    async def rewind(self, flow: str, to: Mapping[int, int]) -> Mapping[Lane, int]:
-        """Sets the flow's position back, partition by partition. Effects that are settled stay settled."""
+    async def rewind(self, flow: str) -> Mapping[Lane, int]:
+        """Sets the flow's position back to the beginning of the stream; returns the new positions. Effects that are
+        settled stay settled. How far it had come is kept, so that it knows again what it has planned already."""
+        store = self._context.store
         lanes = lanes_of(f"flow/{flow}", STREAM)
-        positions = {lanes[partition]: number for partition, number in to.items()}
+        stands = await store.positions(f"flow/{flow}", STREAM)
+        known = await planned_before(store, flow)
         work = Work(
             self._context.work_id(),
-            positions=tuple(Position(lane, number, back=True) for lane, number in positions.items()),
+            positions=tuple(Position(lane, 0, back=True) for lane in lanes),
+            cells=(CellWrite(_cell(flow), json.encode([max(pair) for pair in zip(stands, known, strict=True)])),),
+            counts=(Count(f"flow/{flow}", "rewound", sum(stands)),),
         )
         await self._apply(work)
-        return positions
+        return dict.fromkeys(lanes, 0)
 
     async def discard_message(self, message: Message) -> None:
         if message.state is not MessageState.QUARANTINED:
@@ -171,3 +185,13 @@ class Operator:
             raise UsageError(
                 f"it has changed meanwhile: {result.found or result.guard}", hint="look again, then decide"
             )
+
+
+async def planned_before(store: Store, flow: str) -> Sequence[int]:
+    """Up to where each partition had been planned before the flow was last rewound; 0 = it never was."""
+    cell = await store.cell(_cell(flow))
+    return [int(number) for number in json.decode(cell.value)] if cell is not None else [0] * PARTITIONS
+
+
+def _cell(flow: str) -> str:
+    return f"rewound/{flow}"

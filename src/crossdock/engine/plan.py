@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from crossdock.engine.context import Context
 from crossdock.engine.deliver import Deliverer
 from crossdock.engine.journal import Journal
 from crossdock.engine.leases import Leases
+from crossdock.engine.operate import planned_before
 
 BATCH = 256
 IDLE_S = 5.0
@@ -33,22 +35,28 @@ class Planner:
         self._flow: Flow = deliverer.flow
         self._leases = leases
         self.lanes = lanes_of(f"flow/{self._flow.name}", STREAM)
+        self.turn = asyncio.Lock()
+        """held from reading to commit: a position is set back between two turns"""
 
     async def run(self) -> None:
+        before = await planned_before(self._context.store, self._flow.name)
+        self._leases.planned_before({lane: before[lane.partition] for lane in self.lanes})
         while True:
             room = self._deliverer.room()
             if room <= 0:
                 await self._context.signals.wait(f"room/{self._flow.name}", 1.0)
                 continue
-            after = self._leases.positions(self.lanes)
-            events = await self._context.store.read(after, min(BATCH, room)) if after else ()
+            async with self.turn:
+                after = self._leases.positions(self.lanes)
+                events = await self._context.store.read(after, min(BATCH, room)) if after else ()
+                await self.plan([event for event in events if isinstance(event, Event)])
             if not events:
                 await self._context.signals.wait(f"events/{self._flow.name}", IDLE_S)
-                continue
-            await self.plan([event for event in events if isinstance(event, Event)])
 
     async def plan(self, events: Sequence[Event]) -> None:
         """One commit for all of them; then they are offered for delivery."""
+        if not events:
+            return
         now = self._context.clock.now()
         account = await self._context.account(self._flow.connection)
         skipped: Counter[str] = Counter()

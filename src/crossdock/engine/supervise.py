@@ -7,9 +7,10 @@ from collections.abc import Coroutine
 from typing import Any
 
 from crossdock.core import json
+from crossdock.core.errors import UsageError
 from crossdock.core.flow import Flow
 from crossdock.core.lanes import lanes_of
-from crossdock.core.work import CellVersion, CellWrite, Position, Work
+from crossdock.core.work import CellVersion, CellWrite, Count, Position, Work
 from crossdock.engine.context import Context
 from crossdock.engine.deliver import Deliverer
 from crossdock.engine.exchange import Exchanger
@@ -17,6 +18,7 @@ from crossdock.engine.fetch import Fetcher
 from crossdock.engine.leases import Leases
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.normalise import Normaliser
+from crossdock.engine.operate import Operator
 from crossdock.engine.plan import Planner
 from crossdock.engine.poll import Poller
 from crossdock.engine.receive import Receiver
@@ -88,6 +90,16 @@ class Hub:
         await asyncio.gather(*(deliverer.drain(grace_s) for deliverer in self.deliverers.values()))
         await _cancel(self._tasks)
 
+    async def rewind(self, flow: str, who: str) -> None:
+        """One flow back to the beginning of the stream, between two of its plans. What is settled stays settled.
+        Raises UsageError."""
+        planner = self.planners.get(flow)
+        if planner is None:
+            raise UsageError(f"the hub runs no flow {flow!r}", hint=f"it runs: {', '.join(self.planners)}")
+        async with planner.turn:
+            self.leases.set_back(await Operator(self.context, who).rewind(flow))
+        self.context.signals.ring(f"events/{flow}")
+
     async def credential_changed(self, connection: str) -> None:
         """A person has connected or set a secret: what waited for it goes on."""
         self.receiver.forget(connection)
@@ -102,15 +114,18 @@ class Hub:
             return
         now = self.context.clock.now()
         positions: tuple[Position, ...] = ()
+        counts: tuple[Count, ...] = ()
         if flow.begin == "now":
             heads = await self.context.store.heads("events")
             lanes = lanes_of(f"flow/{flow.name}", "events")
             positions = tuple(Position(lane, heads[lane.partition]) for lane in lanes if heads[lane.partition])
+            counts = (Count(f"flow/{flow.name}", "passed", sum(heads)),) if any(heads) else ()
         work = Work(
             self.context.work_id(),
             guards=(CellVersion(cell, 0),),
             positions=positions,
             cells=(CellWrite(cell, json.encode({"at": now, "from": flow.begin})),),
+            counts=counts,
         )
         await self.context.store.apply(work)
 

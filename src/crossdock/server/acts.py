@@ -1,20 +1,24 @@
-"""The hub's local door, a socket file of this user's: the command line tells a running hub what a person decided."""
+"""The hub's local door, a socket file of this user's: the command line tells a running hub what a person decided.
+
+With no hub running the command line performs the same acts on a hub of its own that it never starts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from crossdock.core import json
 from crossdock.core.connector import Reply
-from crossdock.core.errors import CrossdockError, UsageError
-from crossdock.core.event import STREAM
+from crossdock.core.delivery import Delivery
+from crossdock.core.errors import CrossdockError, NotJson, UsageError
 from crossdock.core.states import MessageState
+from crossdock.engine.link import Linker
 from crossdock.engine.operate import Operator
 from crossdock.engine.supervise import Hub
 from crossdock.server.hooks import answer
 
-Act = Callable[[dict[str, Any]], Awaitable[Any]]
+Act = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 MAX_ACT_BYTES = 1024 * 1024
 
 
@@ -24,108 +28,155 @@ class Acts:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._acts: dict[str, Act] = {
-            "retry": self._retry,
-            "resend": self._resend,
+            "state": self._state,
+            "retry": self._for_each(self._retry),
+            "resend": self._for_each(self._resend),
+            "discard": self._for_each(self._discard),
+            "retry-message": self._for_each(self._retry_message),
+            "discard-message": self._for_each(self._discard_message),
             "adopt": self._adopt,
-            "discard": self._discard,
             "perform-again": self._perform_again,
             "rewind": self._rewind,
-            "renormalise": self._renormalise,
-            "discard-message": self._discard_message,
+            "unlinked": self._unlinked,
+            "link": self._link,
             "credential-changed": self._credential_changed,
         }
 
+    async def perform(self, act: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Raises CrossdockError."""
+        perform = self._acts.get(act)
+        if perform is None:
+            raise UsageError(f"no such act: {act}")
+        try:
+            return await perform(said)
+        except KeyError as missing:
+            raise UsageError(f"the act {act} lacks {missing}") from None
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        act = self._acts.get(scope["path"].lstrip("/"))
-        if act is None or scope["method"] != "POST":
-            await answer(send, _reply(404, {"error": f"no such act: {scope['path']}"}))
+        act = scope["path"].lstrip("/")
+        if act not in self._acts or scope["method"] != "POST":
+            await answer(send, _reply(404, {"error": f"no such act: {act}"}))
             return
         try:
             said = json.decode(await _whole(receive))
             if not isinstance(said, dict):
                 raise UsageError("an act is told as a JSON object")
-            result = await act(said)
-        except KeyError as missing:
-            await answer(send, _reply(400, {"error": f"the act lacks {missing}"}))
+            result = await self.perform(act, said)
+        except (UsageError, NotJson) as error:
+            await answer(send, _reply(400, {"error": error.what, "hint": error.hint}))
         except CrossdockError as error:
             await answer(send, _reply(409, {"error": error.what, "hint": error.hint}))
         else:
-            await answer(send, _reply(200, {"ok": True, **(result or {})}))
+            await answer(send, _reply(200, {"ok": True, **result}))
+
+    async def _state(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What only the running hub knows."""
+        context = self._hub.context
+        in_trouble = [name for name, account in context.accounts.items() if self._hub.exchanger.in_trouble(account)]
+        return {"paused": dict(context.paused), "in_trouble": sorted(in_trouble), "ready": self._hub.ready}
 
     # --- deliveries ---------------------------------------------------------------------------------------------
 
-    def _operator(self, said: dict[str, Any]) -> Operator:
+    def _for_each(self, act: Callable[[Operator, str], Awaitable[None]]) -> Act:
+        """The same for every id in `ids`; one that cannot be done stops no other."""
+
+        async def perform(said: Mapping[str, Any]) -> Mapping[str, Any]:
+            operator = self._operator(said)
+            done: list[str] = []
+            failed: list[dict[str, str]] = []
+            for identity in said["ids"]:
+                try:
+                    await act(operator, str(identity))
+                except UsageError as error:
+                    failed.append({"id": str(identity), "error": error.what, "hint": error.hint})
+                else:
+                    done.append(str(identity))
+            return {"done": done, "failed": failed}
+
+        return perform
+
+    def _operator(self, said: Mapping[str, Any]) -> Operator:
         return Operator(self._hub.context, str(said.get("who", "somebody")))
 
-    async def _retry(self, said: dict[str, Any]) -> None:
-        operator = self._operator(said)
-        row = await operator.delivery(said["id"])
+    async def _retry(self, operator: Operator, identity: str) -> None:
+        row = await operator.delivery(identity)
         await operator.retry(row)
-        await self._wake(row.flow, row.partitionkey)
+        await self._wake(row)
 
-    async def _resend(self, said: dict[str, Any]) -> None:
-        operator = self._operator(said)
-        row = await operator.delivery(said["id"])
+    async def _resend(self, operator: Operator, identity: str) -> None:
+        row = await operator.delivery(identity)
         await operator.resend(row)
-        await self._wake(row.flow, row.partitionkey)
+        await self._wake(row)
 
-    async def _adopt(self, said: dict[str, Any]) -> None:
+    async def _discard(self, operator: Operator, identity: str) -> None:
+        row = await operator.delivery(identity)
+        await operator.discard(row)
+        await self._wake(row)
+
+    async def _adopt(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
         operator = self._operator(said)
         row = await operator.delivery(said["id"])
         await operator.adopt(row, str(said["remote_id"]))
         flow = self._hub.context.landscape.flows[row.flow]
         account = await self._hub.context.account(flow.connection)
         self._hub.board.linked((account, flow.action.model, row.key))
-        await self._wake(row.flow, row.partitionkey)
+        await self._wake(row)
+        return {"id": row.id}
 
-    async def _discard(self, said: dict[str, Any]) -> None:
-        operator = self._operator(said)
-        row = await operator.delivery(said["id"])
-        await operator.discard(row)
-        await self._wake(row.flow, row.partitionkey)
-
-    async def _perform_again(self, said: dict[str, Any]) -> dict[str, Any]:
+    async def _perform_again(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
         operator = self._operator(said)
         row = await operator.delivery(said["id"])
         again = await operator.perform_again(row)
-        await self._wake(row.flow, row.partitionkey)
+        await self._wake(row)
         return {"id": again.id}
 
-    async def _wake(self, flow: str, partitionkey: str) -> None:
-        deliverer = self._hub.deliverers.get(flow)
+    async def _wake(self, row: Delivery) -> None:
+        deliverer = self._hub.deliverers.get(row.flow)
         if deliverer is not None:
-            await deliverer.wake_key(partitionkey)
+            await deliverer.wake_key(row.partitionkey)
 
-    async def _rewind(self, said: dict[str, Any]) -> None:
-        """To the beginning of the stream, for one flow."""
-        flow = str(said["flow"])
-        if flow not in self._hub.deliverers:
-            raise UsageError(f"the hub runs no flow {flow!r}", hint=f"it runs: {', '.join(self._hub.deliverers)}")
-        heads = await self._hub.context.store.heads(STREAM)
-        back = await self._operator(said).rewind(flow, dict.fromkeys(range(len(heads)), 0))
-        self._hub.leases.set_back(back)
-        self._hub.context.signals.ring(f"events/{flow}")
+    async def _rewind(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        await self._hub.rewind(str(said["flow"]), str(said.get("who", "somebody")))
+        return {"flow": said["flow"]}
 
     # --- messages and connections -------------------------------------------------------------------------------
 
-    async def _renormalise(self, said: dict[str, Any]) -> None:
-        """Quarantined messages again, with today's maps."""
-        messages = await self._hub.context.store.messages([said["id"]])
+    async def _retry_message(self, operator: Operator, identity: str) -> None:
+        """A quarantined message again, with today's maps."""
+        messages = await self._hub.context.store.messages([identity])
         if not messages or messages[0].state is not MessageState.QUARANTINED:
-            raise UsageError(f"no quarantined message {said['id']}", hint="list them: crossdock quarantine")
-        await self._hub.normalisers[messages[0].connection].again(messages)
+            raise UsageError(f"no quarantined message {identity}", hint="list them: crossdock quarantine list")
+        normaliser = self._hub.normalisers.get(messages[0].connection)
+        if normaliser is None:
+            raise UsageError(f"the project has no connection {messages[0].connection!r} any more")
+        await normaliser.again(messages)
 
-    async def _discard_message(self, said: dict[str, Any]) -> None:
-        messages = await self._hub.context.store.messages([said["id"]])
+    async def _discard_message(self, operator: Operator, identity: str) -> None:
+        messages = await self._hub.context.store.messages([identity])
         if not messages:
-            raise UsageError(f"no message {said['id']}", hint="list them: crossdock quarantine")
-        await self._operator(said).discard_message(messages[0])
+            raise UsageError(f"no message {identity}", hint="list them: crossdock quarantine list")
+        await operator.discard_message(messages[0])
 
-    async def _credential_changed(self, said: dict[str, Any]) -> None:
+    async def _unlinked(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        linker = self._linker(said)
+        return {"ids": await linker.unlinked(), "match": list(linker.match)}
+
+    async def _link(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """For the events that `unlinked` named, some at a time."""
+        dry_run, by = bool(said.get("dry_run")), str(said.get("by", ""))
+        looked = await self._linker(said).look([str(one) for one in said["ids"]], by=by, dry_run=dry_run)
+        return {"looked": [one.as_dict() for one in looked]}
+
+    def _linker(self, said: Mapping[str, Any]) -> Linker:
+        hub = self._hub
+        return Linker(hub.context, hub.exchanger, hub.board, str(said["connection"]), str(said["model"]))
+
+    async def _credential_changed(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
         await self._hub.credential_changed(str(said["connection"]))
+        return {}
 
 
-def _reply(status: int, body: dict[str, Any]) -> Reply:
+def _reply(status: int, body: Mapping[str, Any]) -> Reply:
     return Reply(status, json.encode(body), "application/json")
 
 

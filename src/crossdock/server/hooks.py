@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,8 +12,6 @@ from crossdock.engine.receive import Receiver
 
 PREFIX = "/hooks/"
 MAX_BODY_BYTES = 10 * 1024 * 1024
-BODY_DEADLINE_S = 20.0
-"""For the whole body, in all: a sender that drips bytes is cut off."""
 METHODS = frozenset({"POST", "PUT", "GET", "HEAD"})
 """GET only for the handshakes of platforms that check a hook's address."""
 
@@ -39,10 +36,7 @@ class Hooks:
             return Reply(400, b"a header may be sent once")
         if headers.get("content-encoding", "identity") != "identity":
             return Reply(415, b"send the body uncompressed")
-        try:
-            body = await _body(receive, headers)
-        except TimeoutError:
-            return Reply(408, b"the body did not arrive in time")
+        body = await _body(receive, headers)
         if isinstance(body, Reply):
             return body
         query = scope["query_string"].decode("latin-1")
@@ -60,8 +54,6 @@ async def answer(send: Any, reply: Reply) -> None:
     ]
     if reply.status == 503:
         headers.append((b"retry-after", b"5"))
-    if reply.status in {408, 413}:
-        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 
@@ -81,24 +73,21 @@ def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str] | None:
 
 
 async def _body(receive: Any, headers: Mapping[str, str]) -> bytes | Reply:
-    """The whole body, or the reply that refuses it before it is buffered. Raises TimeoutError."""
+    """The whole body, or the reply that refuses it before it is buffered. The protocol says how long it may take."""
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
         return Reply(413, b"the body is larger than 10 MiB")
     message = await _next(receive)
-    if not message.get("more_body"):
-        return _within(message.get("body", b""))
     chunks, size = [message.get("body", b"")], len(message.get("body", b""))
-    async with asyncio.timeout(BODY_DEADLINE_S):
-        while message.get("more_body"):
-            message = await _next(receive)
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > MAX_BODY_BYTES:
-                return Reply(413, b"the body is larger than 10 MiB")
+    while message.get("more_body") and size <= MAX_BODY_BYTES:
+        message = await _next(receive)
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+    if size > MAX_BODY_BYTES:
+        return Reply(413, b"the body is larger than 10 MiB")
     if message["type"] == "http.disconnect":
         return Reply(400, b"the body is shorter than announced")
-    return b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def _next(receive: Any) -> dict[str, Any]:
@@ -106,12 +95,8 @@ async def _next(receive: Any) -> dict[str, Any]:
     return message
 
 
-def _within(body: bytes) -> bytes | Reply:
-    return body if len(body) <= MAX_BODY_BYTES else Reply(413, b"the body is larger than 10 MiB")
-
-
 def _url(public_url: str, scope: Mapping[str, Any], headers: Mapping[str, str], query: str) -> str:
-    """As the sender signed it. Forwarding headers are never believed: behind a proxy, a project names its public URL."""
+    """As the sender signed it. Forwarding headers are not believed: behind a proxy, a project names its public URL."""
     base = public_url.rstrip("/") or f"{scope['scheme']}://{headers.get('host', 'localhost')}"
     path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
     return f"{base}{path}?{query}" if query else f"{base}{path}"

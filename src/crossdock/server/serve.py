@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +14,30 @@ from typing import Any
 import uvicorn
 
 from crossdock.core.errors import CrossdockError
+from crossdock.server.protocol import GuardedProtocol
 
 MAX_CONNECTIONS = 10_000
+KEEP_ALIVE_S = 30
+FILES_KEPT_BACK = 256
+"""File descriptors that connections may not use up: the store, the way out, the rest of the process."""
+LONGEST_SOCKET_PATH = 100
+"""bytes; the system's own limit is 104 to 108"""
 
 
-class _Quiet(uvicorn.Server):
+class _Server(uvicorn.Server):
     """Signals are the command's business, not the server's."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                assert isinstance(connection, GuardedProtocol)
+                connection.sweep(now)
+        return await super().on_tick(counter)
 
 
 class Listening:
@@ -37,20 +53,18 @@ class Listening:
             date_header=False,
             proxy_headers=False,
             ws="none",
-            http="httptools",
-            timeout_keep_alive=30,
+            http=GuardedProtocol,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=int(grace_s) or 1,
             backlog=2048,
-            limit_concurrency=MAX_CONNECTIONS,
+            limit_concurrency=_most_connections(),
         )
-        self._server = _Quiet(config)
+        self._server = _Server(config)
         self._socket = sock
+        name = sock.getsockname()
+        self.port = int(name[1]) if isinstance(name, tuple) else 0
+        """0 for a local socket"""
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def port(self) -> int:
-        name = self._socket.getsockname()
-        return int(name[1]) if isinstance(name, tuple) else 0
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
@@ -68,26 +82,59 @@ class Listening:
 
 
 def tcp_socket(host: str, port: int) -> socket.socket:
-    """Raises CrossdockError with what to do when the port cannot be had."""
+    """Raises CrossdockError with what to do when the port cannot be had.
+
+    The protocol is named, since asyncio turns off the delay of small writes for such sockets only: unnamed, an answer
+    of two writes would wait 40 ms for an acknowledgement."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         sock.close()
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CrossdockError(
-            f"cannot listen on {host}:{port}: {error.strerror}",
-            hint="stop what uses it, or choose another: --port 8081",
+            f"cannot listen on {host}:{port}: {reason}",
+            hint="stop what uses it, or choose another: --port 8421",
         ) from None
     return sock
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def local_socket(path: Path) -> socket.socket:
-    """A socket for this user only. A file that a dead hub left is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A socket for this user only. A file that a dead hub left is replaced. Raises CrossdockError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.bind(str(path))
+    try:
+        sock.bind(str(path))
+    except OSError as error:
+        sock.close()
+        raise CrossdockError(f"cannot make the hub's local door {path}: {error}") from None
     path.chmod(0o600)
     return sock
+
+
+def raise_file_limit() -> None:
+    """As many open files as this user may have: a connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + FILES_KEPT_BACK
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _most_connections() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return max(min(MAX_CONNECTIONS, soft - FILES_KEPT_BACK), 64)

@@ -1,0 +1,104 @@
+"""How the hub stands, every few seconds: into the gauges, and into the log when it matters to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import structlog
+
+from crossdock.core import json
+from crossdock.core.event import STREAM
+from crossdock.core.states import OPEN, SETTLED, DeliveryState, MessageState
+from crossdock.core.store import Store
+from crossdock.core.work import CellWrite, Work
+from crossdock.engine.supervise import Hub
+
+EVERY_S = 5.0
+MARK_S = 60.0
+"""How often the clock's high-water mark is written down."""
+CLOCK = "clock"
+
+log = structlog.get_logger("crossdock.hub")
+
+UNSETTLED = tuple(state for state in DeliveryState if state not in SETTLED)
+
+
+class Gauges(Protocol):
+    """Implemented by `telemetry.metrics`."""
+
+    def set_lag(self, flow: str, events: int) -> None: ...
+    def set_oldest_waiting(self, flow: str, seconds: float) -> None: ...
+    def set_open(self, flow: str, state: str, amount: int) -> None: ...
+    def set_breaker(self, connection: str, *, is_open: bool) -> None: ...
+    def set_paused(self, connection: str, *, is_paused: bool) -> None: ...
+
+
+async def last_instant(store: Store) -> float:
+    """Engine time of the hub's last life: a new one starts no earlier, whatever the wall clock says."""
+    cell = await store.cell(CLOCK)
+    return float(json.decode(cell.value)) if cell is not None else 0.0
+
+
+async def lag_of(store: Store, flow: str) -> int:
+    """Events that the flow has not planned yet."""
+    heads, positions = await store.heads(STREAM), await store.positions(f"flow/{flow}", STREAM)
+    return sum(head - position for head, position in zip(heads, positions, strict=True))
+
+
+class Observer:
+    def __init__(self, hub: Hub, gauges: Gauges) -> None:
+        self._hub = hub
+        self._context = hub.context
+        self._gauges = gauges
+        self._told: dict[tuple[str, str], object] = {}
+        self._marked_at = float("-inf")
+
+    async def run(self) -> None:
+        while True:
+            await self.once()
+            await self._context.clock.sleep(EVERY_S)
+
+    async def once(self) -> None:
+        tallies = await self._context.store.tallies()
+        for flow in self._context.landscape.flows:
+            await self._flow(flow, tallies)
+        for connection in self._context.landscape.connections:
+            self._connection(connection, tallies.get(("message", connection, MessageState.QUARANTINED), 0))
+        await self._mark()
+
+    async def _flow(self, flow: str, tallies: Mapping[tuple[str, str, str], int]) -> None:
+        store = self._context.store
+        oldest = await store.oldest_open(flow)
+        self._gauges.set_lag(flow, await lag_of(store, flow))
+        self._gauges.set_oldest_waiting(flow, self._context.clock.now() - oldest if oldest is not None else 0.0)
+        for state in UNSETTLED:
+            amount = tallies.get(("delivery", flow, state), 0)
+            self._gauges.set_open(flow, state, amount)
+            if state not in OPEN and self._news(flow, state, amount, at_first=0):
+                log.warning("deliveries wait for a person", flow=flow, state=str(state), amount=amount)
+
+    def _connection(self, name: str, quarantined: int) -> None:
+        why = self._context.paused.get(name, "")
+        in_trouble = self._hub.exchanger.in_trouble(self._context.accounts.get(name, ""))
+        self._gauges.set_paused(name, is_paused=bool(why))
+        self._gauges.set_breaker(name, is_open=in_trouble)
+        if self._news(name, "paused", why, at_first=""):
+            log.warning("connection paused" if why else "connection goes on", connection=name, why=why)
+        if self._news(name, "breaker", in_trouble, at_first=False):
+            log.warning("destination in trouble" if in_trouble else "destination is well again", connection=name)
+        if self._news(name, "quarantined", quarantined, at_first=0):
+            log.warning("messages in quarantine", connection=name, amount=quarantined)
+
+    def _news(self, name: str, what: str, value: object, *, at_first: object) -> bool:
+        """Whether it differs from what was last told."""
+        before = self._told.get((name, what), at_first)
+        self._told[name, what] = value
+        return value != before
+
+    async def _mark(self) -> None:
+        """Engine time never runs backwards, not even over a restart."""
+        now = self._context.clock.now()
+        if now - self._marked_at >= MARK_S:
+            self._marked_at = now
+            await self._context.store.apply(Work(self._context.work_id(), cells=(CellWrite(CLOCK, json.encode(now)),)))
