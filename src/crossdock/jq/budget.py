@@ -1,0 +1,106 @@
+"""How much a run may use, and the meter that counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from crossdock.jq.errors import BudgetExceeded, RunError
+
+STEPS_BETWEEN_CHECKS = 10_000
+BYTES_PER_STEP = 64
+"""Copying this much text or array counts as one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one run. A step is one turn of a loop, one call of a recursive function, or 64 bytes copied.
+
+    Recursion is bounded by Python's own limit on nested calls; input, output and every value on the way
+    by `depth` levels of nesting.
+    """
+
+    steps: int = 10_000_000
+    wall_s: float = 10.0
+    value_bytes: int = 64 * 1024 * 1024
+    """Largest string, and largest array at 8 bytes an element, that a program may build."""
+    output_bytes: int = 256 * 1024 * 1024
+    """Sum over the outputs of a run, about as JSON text."""
+
+
+DEFAULT_BUDGET = Budget()
+
+
+class Meter:
+    """Counts what one run uses. Generated code lowers `left` itself and calls `refill` when it is below 0."""
+
+    __slots__ = ("_pool", "budget", "deadline_at", "debug", "left", "now", "output_left")
+
+    def __init__(self, budget: Budget, now: float | None, debug: Callable[[Any], None] | None) -> None:
+        self.budget = budget
+        self.now = now
+        self.debug = debug
+        self.left = min(STEPS_BETWEEN_CHECKS, budget.steps)
+        self._pool = budget.steps - self.left
+        self.deadline_at = monotonic() + budget.wall_s
+        self.output_left = budget.output_bytes
+
+    def refill(self) -> None:
+        remaining = self._pool + self.left
+        if remaining < 0:
+            raise BudgetExceeded("the program takes too many steps", f"{self.budget.steps:,} steps")
+        if monotonic() > self.deadline_at:
+            raise BudgetExceeded("the program takes too long", f"{self.budget.wall_s:g} s")
+        self.left = min(STEPS_BETWEEN_CHECKS, remaining)
+        self._pool = remaining - self.left
+
+    def charge(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            self.refill()
+
+    def text(self, characters: int) -> None:
+        """A string of this length is about to be built."""
+        if characters > self.budget.value_bytes:
+            raise BudgetExceeded("a string grows too long", f"{self.budget.value_bytes:,} bytes")
+        self.left -= characters // BYTES_PER_STEP
+        if self.left < 0:
+            self.refill()
+
+    def array(self, length: int) -> None:
+        """An array or object of this many elements is about to be built."""
+        if length * 8 > self.budget.value_bytes:
+            raise BudgetExceeded("an array grows too long", f"{self.budget.value_bytes // 8:,} elements")
+        self.left -= length // (BYTES_PER_STEP // 8)
+        if self.left < 0:
+            self.refill()
+
+    def measured(self, value: Any) -> Any:
+        """The output itself, after counting its size; values shared many times count each time."""
+        if value is None or type(value) is int or type(value) is bool:
+            return value
+        left = self.output_left
+        stack = [value]
+        pop = stack.pop
+        while stack:
+            item = pop()
+            kind = type(item)
+            if kind is str:
+                left -= len(item)
+            elif kind is dict:
+                left -= 4 * len(item)
+                stack.extend(item.values())
+            elif kind is list:
+                left -= len(item)
+                stack.extend(item)
+            if left < 0:
+                raise BudgetExceeded("the output is too large", f"{self.budget.output_bytes:,} bytes")
+        self.output_left = left
+        return value
+
+    def clock(self) -> float:
+        if self.now is None:
+            raise RunError("now: the caller gave no clock to this run")
+        return self.now

@@ -1,0 +1,1 @@
+"""The built-in functions: natives in Python, the rest in jq."""

@@ -1,0 +1,227 @@
+"""Natives about types, numbers as text, objects and containment."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from crossdock.jq.budget import Meter
+from crossdock.jq.builtins.registry import native
+from crossdock.jq.edit import delete_paths, get_path, set_path
+from crossdock.jq.errors import RunError
+from crossdock.jq.numbers import NUMBERS, negate, parse_number
+from crossdock.jq.order import equal
+from crossdock.jq.runtime import object_key, to_string
+from crossdock.jq.text import shown_as, to_text, type_name
+
+_NUMBER_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+native("getpath", 1, meter=True)(get_path)
+native("setpath", 2, meter=True)(set_path)
+native("delpaths", 1, meter=True)(delete_paths)
+native("type", kind="str")(type_name)
+native("tojson", meter=True, kind="str")(to_text)
+native("tostring", meter=True, kind="str")(to_string)
+
+
+@native("fromjson")
+def fromjson(v: Any) -> Any:
+    from crossdock.jq.json import parse_in_program
+
+    if type(v) is not str:
+        raise RunError(f"{shown_as(v)} only strings can be parsed")
+    return parse_in_program(v)
+
+
+@native("tonumber")
+def tonumber(v: Any) -> Any:
+    if type(v) in NUMBERS:
+        return v
+    if type(v) is str and _NUMBER_TEXT.fullmatch(v):
+        return parse_number(v.removeprefix("+"))
+    raise RunError(f"{shown_as(v)} cannot be parsed as a number")
+
+
+@native("toboolean", kind="bool")
+def toboolean(v: Any) -> bool:
+    if type(v) is bool:
+        return v
+    if v == "true":
+        return True
+    if v == "false":
+        return False
+    raise RunError(f"{shown_as(v)} cannot be parsed as a boolean")
+
+
+@native("length")
+def length(v: Any) -> Any:
+    kind = type(v)
+    if kind is str or kind is list or kind is dict:
+        return len(v)
+    if v is None:
+        return 0
+    if kind in NUMBERS:
+        return abs_(v)
+    raise RunError(f"{shown_as(v)} has no length")
+
+
+@native("utf8bytelength", kind="int")
+def utf8bytelength(v: Any) -> int:
+    if type(v) is not str:
+        raise RunError(f"{shown_as(v)} only strings have UTF-8 byte length")
+    return len(v.encode("utf-8", "replace"))
+
+
+@native("abs")
+def abs_(v: Any) -> Any:
+    if type(v) in NUMBERS:
+        if v < 0:
+            return negate(v)
+        return v.copy_abs() if hasattr(v, "copy_abs") else v
+    if type(v) is str:
+        return v
+    raise RunError(f"{shown_as(v)} has no absolute value")
+
+
+@native("toarray", kind="list")
+def toarray(v: Any) -> list[Any]:
+    return v if type(v) is list else [v]
+
+
+@native("keys", meter=True, kind="list")
+def keys(v: Any, meter: Meter) -> list[Any]:
+    if type(v) is dict:
+        meter.charge(len(v))
+        return sorted(v)
+    return keys_unsorted(v)
+
+
+@native("keys_unsorted", kind="list")
+def keys_unsorted(v: Any) -> list[Any]:
+    if type(v) is dict:
+        return list(v)
+    if type(v) is list:
+        return list(range(len(v)))
+    raise RunError(f"{shown_as(v)} has no keys")
+
+
+@native("has", 1, kind="bool")
+def has(v: Any, key: Any) -> bool:
+    if type(v) is dict and type(key) is str:
+        return key in v
+    if type(v) is list and type(key) in NUMBERS:
+        return bool(0 <= key < len(v))
+    raise RunError(f"Cannot check whether {type_name(v)} has a {type_name(key)} key")
+
+
+@native("to_entries", kind="list", meter=True)
+def to_entries(v: Any, meter: Meter) -> list[Any]:
+    if type(v) is not dict:
+        keys_unsorted(v)
+        raise RunError(f"Cannot index {type_name(v)} with number (0)") if type(v) is not list else RunError(
+            f"{shown_as(v)} is an array, not an object"
+        )
+    meter.charge(len(v))
+    return [{"key": key, "value": item} for key, item in v.items()]
+
+
+@native("from_entries", kind="dict", meter=True)
+def from_entries(v: Any, meter: Meter) -> dict[str, Any]:
+    from crossdock.jq.runtime import elements, get_field
+
+    result: dict[str, Any] = {}
+    found = elements(v)
+    meter.charge(len(found))
+    for entry in found:
+        key: Any = None
+        for name in ("key", "k", "name", "Name", "Key", "K"):
+            key = get_field(entry, name)
+            if key is not None and key is not False:
+                break
+        if key is None:
+            key = next((entry[n] for n in ("key", "k", "name", "Name", "Key", "K") if n in entry), None)
+        value: Any = None
+        for name in ("value", "v", "Value", "V"):
+            if name in entry:
+                value = entry[name]
+                break
+        if type(key) is not str:
+            key = "null" if key is None else to_text(key, meter) if type(key) in (bool, *NUMBERS) else object_key(key)
+        result[key] = value
+    return result
+
+
+@native("contains", 1, kind="bool", meter=True)
+def contains(a: Any, b: Any, meter: Meter) -> bool:
+    if type(a) is type(b) or (type(a) in NUMBERS and type(b) in NUMBERS):
+        return _contains(a, b, meter)
+    raise RunError(f"{shown_as(a)} and {shown_as(b)} cannot have their containment checked")
+
+
+def _contains(a: Any, b: Any, meter: Meter) -> bool:
+    """Arrays need an "any" inside an "all", so this walk keeps a stack of its own only for single chains."""
+    depth = 0
+    while True:
+        if depth > 10_000:
+            raise RunError("Containment check too deep")
+        depth += 1
+        meter.charge(1)
+        if type(a) is str and type(b) is str:
+            return b in a
+        if type(a) is dict and type(b) is dict:
+            if not all(key in a for key in b):
+                return False
+            pairs = [(a[key], item) for key, item in b.items()]
+        elif type(a) is list and type(b) is list:
+            if len(a) == 1 and len(b) == 1:
+                pairs = [(a[0], b[0])]
+            else:
+                return all(any(_contained(x, y, meter) for x in a) for y in b)
+        else:
+            return equal(a, b, meter)
+        if not pairs:
+            return True
+        for x, y in pairs[:-1]:
+            if not _contained(x, y, meter):
+                return False
+        a, b = pairs[-1]
+        if not _comparable(a, b):
+            return equal(a, b, meter)
+
+
+def _comparable(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and type(a) in (str, list, dict)
+
+
+def _contained(a: Any, b: Any, meter: Meter) -> bool:
+    meter.charge(1)
+    return _contains(a, b, meter) if _comparable(a, b) else equal(a, b, meter)
+
+
+@native("have_decnum", kind="bool")
+@native("have_literal_numbers", kind="bool")
+def _yes(_v: Any) -> bool:
+    return True
+
+
+@native("input")
+def _input(_v: Any) -> Any:
+    raise RunError("break")
+
+
+for _name in ("halt", "halt_error", "input_filename", "input_line_number", "get_search_list", "get_prog_origin",
+              "get_jq_origin"):  # fmt: skip
+
+    def _refused(_v: Any, *_args: Any, _name: str = _name) -> Any:
+        raise RunError(f"{_name} is not available: a program sees nothing but its input")
+
+    native(_name)(_refused)
+    if _name == "halt_error":
+        native(_name, 1)(_refused)
+
+
+@native("builtins", kind="list")
+def _builtins(_v: Any) -> list[str]:
+    from crossdock.jq.builtins.names import builtin_names
+
+    return [f"{name}/{arity}" for name, arity in builtin_names() if not name.startswith("_")]

@@ -1,0 +1,183 @@
+"""if, try, label, break, def."""
+
+from __future__ import annotations
+
+from crossdock.jq.generate.core import Env, Ex, Home, K, truth
+from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
+from crossdock.jq.syntax import BreakTo, Call, Define, Identity, If, Label, Node, Try
+
+
+def never(node: Node) -> bool:
+    """Whether the node surely has no output: it is empty, raises or breaks."""
+    if isinstance(node, Call):
+        return node.target is None and (node.name, len(node.args)) in {("empty", 0), ("error", 0), ("error", 1)}
+    return isinstance(node, BreakTo)
+
+
+# -- if
+
+
+def _branches(node: If) -> tuple[Node, Node]:
+    return node.then, node.otherwise or Identity(node.at)
+
+
+@single_rule(If)
+def _if_single(g: Generator, node: If, env: Env) -> bool:
+    return g.single(node.condition, env) and all(g.single(branch, env) for branch in _branches(node))
+
+
+@one_rule(If)
+def _if_one(g: Generator, node: If, v: Ex, env: Env) -> Ex:
+    condition = g.one(node.condition, v, env)
+    return _choose(g, node, condition, v, env)
+
+
+def _choose(g: Generator, node: If, condition: Ex, v: Ex, env: Env) -> Ex:
+    result = g.name()
+    kinds: set[str | None] = set()
+    for header, branch in zip((f"if {truth(condition)}:", "else:"), _branches(node), strict=True):
+        with g.nested(header):
+            ex = g.one(branch, v, env)
+            if not never(branch):
+                kinds.add(ex.kind)
+            g.line(f"{result} = {ex}")
+    return Ex(result, kinds.pop() if len(kinds) == 1 else None)
+
+
+@many_rule(If)
+def _if_many(g: Generator, node: If, v: Ex, env: Env, k: K) -> None:
+    branches = _branches(node)
+    if all(g.single(branch, env) for branch in branches):
+        g.many(node.condition, v, env, K(lambda ex: k(_choose(g, node, ex, v, env)), cheap=k.cheap))
+        return
+    if not k.cheap and not any(never(branch) for branch in branches):
+        g.pulled(node, v, env, k)
+        return
+
+    def choose(condition: Ex) -> None:
+        for header, branch in zip((f"if {truth(condition)}:", "else:"), branches, strict=True):
+            if header == "else:" and _is_empty(branch):
+                continue
+            with g.nested(header):
+                if never(branch):
+                    g.many(branch, v, env, K(lambda ex: None))
+                else:
+                    g.many(branch, v, env, k)
+
+    g.many(node.condition, v, env, K(choose, cheap=k.cheap))
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Call) and node.target is None and node.name == "empty"
+
+
+# -- try
+
+
+@single_rule(Try)
+def _try_single(g: Generator, node: Try, env: Env) -> bool:
+    return node.handler is not None and g.single(node.body, env) and g.single(node.handler, env)
+
+
+@one_rule(Try)
+def _try_one(g: Generator, node: Try, v: Ex, env: Env) -> Ex:
+    assert node.handler is not None
+    result = Ex(g.name())
+    with g.nested("try:", 1):
+        g.line(f"{result} = {g.one(node.body, v, env)}")
+    error = g.name("e")
+    with g.nested(f"except RunError as {error}:"):
+        caught = g.temp(f"{error}.value")
+        g.line(f"{result} = {g.one(node.handler, caught, env)}")
+    return result
+
+
+@many_rule(Try)
+def _try_many(g: Generator, node: Try, v: Ex, env: Env, k: K) -> None:
+    if g.single(node.body, env) and (node.handler is None or never(node.handler)):
+        _try_single_body(g, node, v, env, k)
+        return
+    if not k.safe:
+        g.pulled(node, v, env, k)
+        return
+    with g.nested("try:", 1):
+        g.many(node.body, v, env, k)
+    error = g.name("e")
+    if node.handler is None:
+        with g.nested("except RunError:"):
+            pass
+        return
+    caught = Ex(g.name())
+    failed = g.name()
+    # the handler runs after the except clause: a generator must not hold on to the error while it is suspended
+    g.block.items.insert(-2, (f"{failed} = False", g.span))
+    with g.nested(f"except RunError as {error}:"):
+        g.line(f"{caught}, {failed} = {error}.value, True")
+    with g.nested(f"if {failed}:"):
+        g.many(node.handler, caught, env, k)
+
+
+def _try_single_body(g: Generator, node: Try, v: Ex, env: Env, k: K) -> None:
+    """One output or none: what follows stands in `else:`, outside the protection."""
+    with g.nested("try:", 1):
+        result = g.one(node.body, v, env)
+        if not result.isidentifier() or result in ("None", "True", "False"):
+            result = g.temp(result, result.kind)
+    error = g.name("e")
+    with g.nested(f"except RunError as {error}:"):
+        if node.handler is not None:
+            caught = g.temp(f"{error}.value")
+            g.many(node.handler, caught, env, K(lambda ex: None))
+    with g.nested("else:"):
+        k(result)
+
+
+# -- label and break
+
+
+@single_rule(Label)
+def _label_single(_g: Generator, _node: Label, _env: Env) -> bool:
+    return False
+
+
+@many_rule(Label)
+def _label_many(g: Generator, node: Label, v: Ex, env: Env, k: K) -> None:
+    name, caught = g.name("label"), g.name("e")
+    g.line(f"{name} = Break()")
+    with g.nested("try:", 1):
+        g.many(node.body, v, env.bound({node.label: Ex(name)}), k)
+    with g.nested(f"except Break as {caught}:"):
+        g.line(f"if {caught} is not {name}: raise")
+
+
+@one_rule(BreakTo)
+def _break(g: Generator, node: BreakTo, _v: Ex, env: Env) -> Ex:
+    assert node.label is not None
+    g.line(f"raise {env.get(node.label)}")
+    return Ex("None")
+
+
+@single_rule(BreakTo)
+def _break_single(_g: Generator, _node: BreakTo, _env: Env) -> bool:
+    return True
+
+
+# -- def
+
+
+@single_rule(Define)
+def _define_single(g: Generator, node: Define, env: Env) -> bool:
+    g.homes.setdefault(node.function, Home(env, g.frame))
+    return g.single(node.body, env)
+
+
+@one_rule(Define)
+def _define_one(g: Generator, node: Define, v: Ex, env: Env) -> Ex:
+    g.homes[node.function] = Home(env, g.frame)
+    return g.one(node.body, v, env)
+
+
+@many_rule(Define)
+def _define_many(g: Generator, node: Define, v: Ex, env: Env, k: K) -> None:
+    g.homes[node.function] = Home(env, g.frame)
+    g.many(node.body, v, env, k)

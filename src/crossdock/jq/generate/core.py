@@ -1,0 +1,257 @@
+"""The code generator's frame: Python lines, names, constants, caches, and dispatch to the rules.
+
+Code is *pushed*: a rule for many outputs calls its continuation `k` once with the expression of an output, and
+whatever `k` writes lands inside the loops that produce it. Only where an expression forks (`a, b`) and the
+continuation is not cheap enough to write twice does the expression become a Python generator that is pulled.
+Text of the program never reaches the code except as `ascii()` literals and through the constants table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossdock.jq.errors import CompileError, Span
+from crossdock.jq.syntax import LabelName, Node, Param, Variable
+
+MAX_BLOCKS = 14
+"""Loops and tries nested in one Python function before a new one is begun (CPython allows 20)."""
+MAX_INDENT = 80
+MAX_LINES = 40_000
+
+
+class Ex(str):
+    """A Python expression that may be repeated freely: a name or a literal. `kind` is what is known of its type."""
+
+    __slots__ = ("kind",)
+    kind: str | None
+
+    def __new__(cls, text: str, kind: str | None = None) -> Ex:
+        self = super().__new__(cls, text)
+        self.kind = kind
+        return self
+
+
+@dataclass(slots=True, eq=False)
+class K:
+    """What happens to each output. `cheap`: may be written twice. `safe`: raises nothing (yield, append)."""
+
+    emit: Callable[[Ex], None]
+    cheap: bool = False
+    safe: bool = False
+
+    def __call__(self, ex: Ex) -> None:
+        self.emit(ex)
+
+
+@dataclass(slots=True, eq=False)
+class Closure:
+    """An argument not yet compiled: the node, and where its names have meaning."""
+
+    node: Node
+    env: Env
+
+
+@dataclass(slots=True, eq=False)
+class PyClosure:
+    """An argument that is a Python function: `name(value)`, and `paths(path, value)` where it is used in paths."""
+
+    name: str
+    many: bool
+    paths: str | None = None
+
+
+class Env:
+    """What names mean at a point of the program: variables to expressions, parameters to closures."""
+
+    __slots__ = ("_items", "parent")
+
+    def __init__(self, parent: Env | None, items: dict[Any, Any]) -> None:
+        self.parent = parent
+        self._items = items
+
+    def get(self, key: Variable | Param | LabelName) -> Any:
+        env: Env | None = self
+        while env is not None:
+            if key in env._items:
+                return env._items[key]
+            env = env.parent
+        return None
+
+    def bound(self, items: dict[Any, Any]) -> Env:
+        return Env(self, items) if items else self
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """Lines and inner blocks; a line is (text, span)."""
+
+    items: list[tuple[str, Span | None] | Block] = field(default_factory=list)
+    indent: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One Python function being written. `prologue` holds the functions defined inside it."""
+
+    parent: Frame | None
+    body: Block
+    prologue: Block
+    depth: int
+    blocks: int = 0
+    tail_key: object = None
+    tail_names: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Home:
+    """Where a jq function is defined: its environment, and the Python frame that its code may live in."""
+
+    env: Env
+    frame: Frame
+
+
+class Writer:
+    """Lines, names, constants and caches."""
+
+    def __init__(self) -> None:
+        top = Block()
+        self.frame = Frame(None, top, top, 0)
+        self.block = top
+        self.span: Span | None = None
+        self.caches: list[dict[Any, Ex]] = [{}]
+        self.namespace: dict[str, Any] = {}
+        self._constants: dict[tuple[type, str], str] = {}
+        self._counter = 0
+        self._lines = 0
+
+    def name(self, prefix: str = "t") -> str:
+        self._counter += 1
+        return f"{prefix}{self._counter}"
+
+    def line(self, text: str) -> None:
+        self._lines += 1
+        if self._lines > MAX_LINES and self.span is not None:
+            raise CompileError("the program is too large", self.span)
+        self.block.items.append((text, self.span))
+
+    def line_count(self) -> int:
+        return self._lines
+
+    def temp(self, expression: str, kind: str | None = None) -> Ex:
+        name = self.name()
+        self.line(f"{name} = {expression}")
+        return Ex(name, kind)
+
+    @contextmanager
+    def nested(self, header: str, blocks: int = 0) -> Iterator[None]:
+        """The indented block under `header`; `blocks` is 1 for loops and tries."""
+        self.line(header)
+        outer, inner = self.block, Block(indent=self.block.indent + 1)
+        if inner.indent > MAX_INDENT and self.span is not None:
+            raise CompileError("the program is nested too deeply", self.span)
+        outer.items.append(inner)
+        self.block = inner
+        self.caches.append({})
+        self.frame.blocks += blocks
+        yield
+        self.frame.blocks -= blocks
+        self.caches.pop()
+        if not inner.items:
+            self.line("pass")
+        self.block = outer
+
+    @contextmanager
+    def function(self, signature: str, home: Frame | None = None, fresh: bool = False) -> Iterator[Frame]:
+        """A Python function placed at the head of `home` (the current frame unless told)."""
+        parent = home or self.frame
+        saved = self.frame, self.block, self.caches
+        shell = Block(indent=parent.prologue.indent)
+        body = Block(indent=shell.indent + 1)
+        if body.indent > MAX_INDENT and self.span is not None:
+            raise CompileError("the program is nested too deeply", self.span)
+        shell.items.append((f"def {signature}:", self.span))
+        shell.items.append(body)
+        prologue = Block(indent=body.indent)
+        body.items.append(prologue)
+        self.frame = Frame(parent, body, prologue, parent.depth + 1)
+        self.block = body
+        self.caches = [{}] if fresh else [*saved[2], {}]
+        yield self.frame
+        if len(body.items) == 1 and not prologue.items:
+            self.line("pass")
+        self.frame, self.block, self.caches = saved
+        parent.prologue.items.append(shell)
+
+    def cached(self, key: Any) -> Ex | None:
+        for cache in reversed(self.caches):
+            if key in cache:
+                return cache[key]
+        return None
+
+    def remember(self, key: Any, ex: Ex) -> Ex:
+        self.caches[-1][key] = ex
+        return ex
+
+    def constant(self, value: Any) -> str:
+        key = (type(value), repr(value))
+        name = self._constants.get(key)
+        if name is None:
+            name = self._constants[key] = self.name("c")
+            self.namespace[name] = value
+        return name
+
+    def literal(self, value: Any) -> Ex:
+        """A JSON constant as an expression; arrays and objects are built anew each time."""
+        if value is None:
+            return Ex("None", "null")
+        if value is True or value is False:
+            return Ex(repr(value), "bool")
+        if type(value) is str:
+            return Ex(ascii(value) if len(value) <= 200 else self.constant(value), "str")
+        if type(value) is int and abs(value) < 10**18:
+            return Ex(repr(value) if value >= 0 else f"({value!r})", "int")
+        if type(value) is list:
+            return self.temp(f"[{', '.join(map(self.literal, value))}]", "list")
+        if type(value) is dict:
+            items = (f"{self.literal(key)}: {self.literal(item)}" for key, item in value.items())
+            return self.temp(f"{{{', '.join(items)}}}", "dict")
+        return Ex(self.constant(value), "int" if type(value) is int else "num")
+
+    def text(self) -> tuple[str, list[Span | None]]:
+        """The Python source, and the place in the program that each of its lines came from."""
+        lines: list[str] = []
+        spans: list[Span | None] = []
+        stack: list[Any] = [self.frame.body]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, Block):
+                stack.extend((i if isinstance(i, Block) else (item.indent, i)) for i in reversed(item.items))
+            else:
+                indent, (text, span) = item
+                lines.append(" " * indent + text)
+                spans.append(span)
+        return "\n".join(lines) + "\n", spans
+
+
+def truth(ex: Ex) -> str:
+    """The Python condition that holds when jq takes the value for true."""
+    if ex.kind == "bool":
+        return ex
+    if ex.kind == "null":
+        return "False"
+    if ex.kind is not None:
+        return "True"
+    return f"{ex} is not None and {ex} is not False"
+
+
+def falsity(ex: Ex) -> str:
+    if ex.kind == "bool":
+        return f"not {ex}"
+    if ex.kind == "null":
+        return "True"
+    if ex.kind is not None:
+        return "False"
+    return f"{ex} is None or {ex} is False"
