@@ -96,6 +96,7 @@ async def test_a_second_contact_with_the_same_email_is_refused_with_the_id_of_th
         ({"email": "not an address"}, "INVALID_EMAIL"),
         ({"lifecyclestage": "astronaut"}, "INVALID_OPTION"),
         ({"hs_object_id": "1"}, "READ_ONLY_VALUE"),
+        ({"hubspot_owner_id": "1"}, "INVALID_OPTION"),
     ],
 )
 async def test_a_wrong_contact_value_is_told_as_json_inside_the_message(
@@ -129,7 +130,7 @@ async def test_a_wrong_deal_value_is_refused(portal: Portal, properties: dict[st
 async def test_a_deal_that_closes_without_a_date_closes_now(portal: Portal) -> None:
     made = await portal.deal(dealname="Order #1001", dealstage="closedwon", amount="92.66", deal_currency_code="CAD")
     assert made.properties["pipeline"] == "default"
-    assert made.properties["closedate"] == "2026-01-01T00:00:00.000Z"
+    assert made.properties["closedate"] == "2026-01-01T00:00:00Z"
     read = await portal.do(
         portal.deals.get_by_id,
         made.id,
@@ -248,11 +249,12 @@ async def test_an_own_unique_property_identifies_deals(portal: Portal) -> None:
     assert first.results[0].id == second.results[0].id
     found = await portal.do(portal.deals.get_by_id, gid, id_property="shop_order_gid")
     assert found.id == first.results[0].id
-    with pytest.raises(DealsError, match="not a unique identifier"):
+    with pytest.raises(DealsError, match="non-unique 0-3 property dealname"):
         await portal.do(portal.deals.get_by_id, "Order", id_property="dealname")
     with pytest.raises(DealsError) as refused:
         await portal.deal(dealname="Copy", shop_order_gid=gid)
-    assert refused.value.status == 409
+    assert refused.value.status == 400
+    assert "CONFLICTING_UNIQUE_VALUE" in refused.value.body
 
 
 async def test_associations_are_made_on_create_by_default_and_with_labels(portal: Portal) -> None:

@@ -306,7 +306,7 @@ async def test_a_retry_keeps_webhook_id_and_body(served: Served, receiver: tuple
 async def test_a_subscription_of_a_topic_takes_its_webhooks(served: Served, receiver: tuple[Receiver, str]) -> None:
     got, url = receiver
     make = """mutation($uri: String!) { webhookSubscriptionCreate(topic: ORDERS_CREATE,
-      webhookSubscription: {uri: $uri}) { userErrors { message } } }"""
+      webhookSubscription: {uri: $uri, includeFields: ["id", "name"]}) { userErrors { message } } }"""
     token = served.simulator.credentials()["access_token"]
     async with aiohttp.ClientSession(headers={"X-Shopify-Access-Token": token}) as http:
         body = {"query": make, "variables": {"uri": url + "/own"}}
@@ -316,6 +316,7 @@ async def test_a_subscription_of_a_topic_takes_its_webhooks(served: Served, rece
     await drained(served)
     assert sent == {"queued": 1}
     assert [headers["X-Shopify-Topic"] for headers, _ in got.got] == ["orders/create"]
+    assert set(json.loads(got.got[0][1])) == {"id", "name"}
 
 
 async def test_an_edit_is_told_as_a_difference_and_a_refund_as_itself(

@@ -384,6 +384,21 @@ async def test_a_query_that_asks_too_much_is_refused_before_it_runs(client: Clie
     assert answer["errors"][0]["message"].endswith("which exceeds the single query max cost limit (1000).")
 
 
+async def test_a_query_that_is_nested_too_deeply_is_refused(client: Client) -> None:
+    answer = await client.ask("{" + "a{" * 9_000 + "b" + "}" * 9_001)
+    assert client.status == 200
+    assert "data" not in answer
+
+
+async def test_a_body_without_a_query_is_refused(client: Client) -> None:
+    url = f"{client.simulator.url}/admin/api/2026-01/graphql.json"
+    headers = {"X-Shopify-Access-Token": client.token}
+    for body in (b"", b"[]", b"{", b'{"query": 1}', b'{"query": "{ shop { name } }", "variables": [1]}'):
+        async with client.session.post(url, data=body, headers=headers) as answer:
+            assert answer.status == 400
+            assert await answer.json() == {"errors": {"query": "Required parameter missing or invalid"}}
+
+
 async def test_an_empty_bucket_throttles_and_fills_with_time(client: Client) -> None:
     query = "{ orders(first: 250) { nodes { lineItems(first: 250) { nodes { variant { id } } } } } }"
     client.simulator.bucket.available = 100
@@ -416,6 +431,12 @@ async def test_subscriptions_are_made_once_listed_and_refused_with_reasons(clien
     assert again["webhookSubscription"] is None
     assert again["userErrors"][0]["message"] == "Address for this topic has already been taken"
     ftp = await made("ftp://hub.example.com")
+    for refused in (
+        "http://hub.example.com",
+        "https://shop.myshopify.com/x",
+        f"https://hub.example.com/{'x' * 65_535}",
+    ):
+        assert (await made(refused))["webhookSubscription"] is None
     assert ftp["userErrors"] == [
         {"field": ["webhookSubscription", "callbackUrl"], "message": "Address protocol ftp:// is not supported"}
     ]

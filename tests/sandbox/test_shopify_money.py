@@ -49,6 +49,24 @@ def test_discount_codes_show_in_allocations_and_never_in_total_discount(shop: Sh
     assert order["discount_codes"] == [{"code": "TEN", "amount": "6.10", "type": "percentage"}]
 
 
+def test_free_shipping_is_a_discount_of_the_shipping_line(shop: ShopifySimulator) -> None:
+    free = {"kind": "automatic", "title": "Free", "value": "100", "value_type": "percentage", "target": "shipping_line"}
+    order = ordered(shop, shipping=[{"title": "Ground", "price": "9.95"}], discounts=[free])
+    (line,) = order["shipping_lines"]
+    assert (line["price"], line["discounted_price"]) == ("9.95", "0.00")
+    assert line["discount_allocations"][0]["amount"] == order["total_discounts"] == "9.95"
+    assert order["discount_applications"][0]["target_type"] == "shipping_line"
+    assert {tax["price"] for tax in line["tax_lines"]} == {"0.00"}
+
+
+def test_an_annotation_updates_the_order_and_no_amount(shop: ShopifySimulator) -> None:
+    before = ordered(shop)
+    shop.perform({"do": "annotate_order", "order": "order", "tags": ["vip"]})
+    after = newest(shop)
+    assert after["updated_at"] > before["updated_at"]
+    assert {name for name in before if before[name] != after[name]} == {"updated_at", "tags"}
+
+
 def test_included_tax_is_told_and_not_added(shop: ShopifySimulator) -> None:
     order = ordered(shop, taxes_included=True, shipping=[{"title": "Ground", "price": "9.95"}])
     total = Decimal(order["subtotal_price"]) + Decimal(order["total_shipping_price_set"]["shop_money"]["amount"])

@@ -65,6 +65,10 @@ class Wrong:
     message: str
 
 
+def non_unique(name: str, kind_id: str, portal_id: int) -> Refusal:
+    return invalid(f"Unable to perform update/upsert by non-unique {kind_id} property {name} in portal ID {portal_id}")
+
+
 def invalid_values(wrong: Sequence[Wrong], portal_id: int) -> Refusal:
     """The details are JSON inside the message string, and again, shorter, in `errors`."""
     details = [

@@ -1,7 +1,8 @@
 """Batches of up to a hundred inputs, each with an outcome of its own where the caller tells inputs apart.
 
 Create, update and upsert are all-or-nothing unless every input carries an `objectWriteTraceId`; then the good
-inputs are written and the answer is a 207 that holds the bad ones as `errors`. Results come in no order.
+inputs are written and the answer is a 207 that holds the bad ones as `errors`. No order of the results is
+promised: here they come in the reverse order of the inputs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +67,7 @@ class Batch:
                 " Check that ids are valid."
             )
             problems = [not_found(message, ids=missing).item(None)]
-        return (207 if problems else 200), {"results": found, "errors": problems}
+        return (207 if problems else 200), {"results": found[::-1], "errors": problems}
 
     def archive(self, body: Any) -> None:
         """Unknown ids are passed over (unverified)."""
@@ -78,7 +79,7 @@ class Batch:
     def _write(self, inputs: Sequence[Input], check: Callable[[Input], Write], done: int) -> tuple[int, Body]:
         traced = all(isinstance(one.get("objectWriteTraceId"), str) for one in inputs)
         if not traced:
-            return done, {"results": self._all_or_nothing(inputs, check), "errors": []}
+            return done, {"results": self._all_or_nothing(inputs, check)[::-1], "errors": []}
         results, problems = [], []
         for one in inputs:
             try:
@@ -87,7 +88,7 @@ class Batch:
                 problems.append(refusal.item(one["objectWriteTraceId"]))
             else:
                 results.append(written | {"objectWriteTraceId": one["objectWriteTraceId"]})
-        return (207 if problems else done), {"results": results, "errors": problems}
+        return (207 if problems else done), {"results": results[::-1], "errors": problems}
 
     def _all_or_nothing(self, inputs: Sequence[Input], check: Callable[[Input], Write]) -> list[Body]:
         """Checks every input before the first is written; a clash between two inputs is a clash as well."""

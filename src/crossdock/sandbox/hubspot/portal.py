@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from crossdock.sandbox.hubspot.answers import Refusal, conflict, invalid, invalid_values, not_found
-from crossdock.sandbox.hubspot.schema import SINGULAR, Catalogue, modified_name
+from crossdock.sandbox.hubspot.answers import Refusal, Wrong, conflict, invalid, invalid_values, non_unique, not_found
+from crossdock.sandbox.hubspot.schema import TYPE_IDS, Catalogue, modified_name
 from crossdock.sandbox.hubspot.values import normalised, stamp
 from crossdock.sandbox.lagging import LaggingIndex
 
@@ -72,21 +72,30 @@ class Portal:
     def check_unique_property(self, kind: str, name: str) -> None:
         definition = self.catalogue.properties[kind].get(name)
         if definition is None or not definition.unique:
-            raise invalid(f"Property '{name}' is not a unique identifier property of {SINGULAR[kind]}")
+            raise non_unique(name, TYPE_IDS[kind], self.id)
 
     def checked(self, kind: str, given: Mapping[str, Any], record: Record | None, now: float) -> dict[str, str | None]:
-        """The values to store. Raises Refusal: 400 for values, 409 where another record holds a unique one."""
+        """The values to store. Raises Refusal: 400 for values, 409 where another contact has the e-mail address."""
         values, wrong = normalised(self.catalogue, kind, given, record.values if record else {}, now)
         if wrong:
             raise invalid_values(wrong, self.id)
+        if record is None and kind == "contacts" and not any(values.values()):
+            raise invalid("A contact needs an e-mail address or another property")
         for name, value in values.items():
             definition = self.catalogue.properties[kind].get(name)
             if value is None or definition is None or not definition.unique:
                 continue
             holder = self.unique.get((kind, name, _folded(name, value)))
             if holder is not None and (record is None or holder != record.id):
-                raise _taken(kind, name, value, holder)
+                raise self._taken(kind, name, value, holder)
         return values
+
+    def _taken(self, kind: str, name: str, value: str, holder: int) -> Refusal:
+        """A second e-mail address is a conflict of its own; other unique values are invalid values."""
+        if (kind, name) == ("contacts", "email"):
+            return conflict(f"Contact already exists. Existing ID: {holder}")
+        message = f"Cannot set {name} to {value}. {holder} already has that value."
+        return invalid_values([Wrong(name, "CONFLICTING_UNIQUE_VALUE", message)], self.id)
 
     def create(self, kind: str, values: Mapping[str, str | None], now: float, indexed_at: float) -> Record:
         """`values` come from `checked`."""
@@ -171,9 +180,3 @@ class Portal:
 
 def _folded(name: str, value: str) -> str:
     return value.lower() if name == "email" else value
-
-
-def _taken(kind: str, name: str, value: str, holder: int) -> Refusal:
-    if (kind, name) == ("contacts", "email"):
-        return conflict(f"Contact already exists. Existing ID: {holder}")
-    return conflict(f"A {SINGULAR[kind]} with the value {value!r} of the property {name!r} exists already: {holder}")

@@ -9,6 +9,9 @@ TYPE_IDS: Final = {"contacts": "0-1", "companies": "0-2", "deals": "0-3"}
 """Names and ids are accepted alike in paths."""
 
 SINGULAR: Final = {"contacts": "contact", "companies": "company", "deals": "deal"}
+OWNER_ID: Final = "41629779"
+"""The account's only user; a record's owner must exist."""
+
 CURRENCIES: Final = ("CAD", "EUR", "USD")
 """Enabled in the account; the first is the home currency."""
 
@@ -138,7 +141,7 @@ def _own(kind: str) -> list[Property]:
     return [
         *stamps,
         Property("hs_object_id", "Record ID", "number", "number", read_only=True),
-        Property("hubspot_owner_id", "Owner", "enumeration", "select"),
+        Property("hubspot_owner_id", "Owner", "enumeration", "select", options=(Option("Joanna", OWNER_ID),)),
     ]
 
 

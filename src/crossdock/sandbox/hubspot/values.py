@@ -14,10 +14,10 @@ _DAY_MS: Final = 86_400_000
 
 
 def stamp(at: float) -> str:
-    """`2026-11-03T14:13:01.412Z`."""
-    return (
-        datetime.fromtimestamp(round(at * 1000) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    """`2026-11-03T14:13:01.412Z`; whole seconds are written without a fraction."""
+    instant = datetime.fromtimestamp(round(at * 1000) / 1000, UTC)
+    unit = "milliseconds" if instant.microsecond else "seconds"
+    return instant.isoformat(timespec=unit).replace("+00:00", "Z")
 
 
 def normalised(

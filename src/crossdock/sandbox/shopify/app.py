@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ from crossdock.sandbox.shopify.graph import Graph
 from crossdock.sandbox.shopify.oauth import OAuthError, TokenOffice
 from crossdock.sandbox.shopify.shop import Settings, Shop, Subscription
 from crossdock.sandbox.simulator import Records, SeedError, Simulator
-from crossdock.sandbox.webhooks import Target, Webhook, WebhookSender
+from crossdock.sandbox.webhooks import Webhook, WebhookSender
 
 RETRY_S: Final = tuple(56.0 * 2**attempt for attempt in range(8))
 """Eight retries over four hours, each wait twice the last (the exact waits: unverified)."""
@@ -164,9 +164,9 @@ class ShopifySimulator(Simulator):
         event_id = _uuid(self.rng.getrandbits(128))
         queued = 0
         for topic, kind, number in happening.about:
-            body = encode_json(self._body(topic, kind, number, happening))
-            for target in self._targets(topic):
-                self._queue(topic, event_id, body, target)
+            body = self._body(topic, kind, number, happening)
+            for subscription in self._subscriptions(topic):
+                self._queue(topic, event_id, body, subscription)
                 queued += 1
         return queued
 
@@ -185,14 +185,15 @@ class ShopifySimulator(Simulator):
                 return rest.refund_body(shop, *found)
         return rest.order_body(shop, shop.orders[number])
 
-    def _targets(self, topic: str) -> Iterable[Target | Subscription]:
-        """Subscriptions made through the API; where a topic has none, what the admin door set up for every topic."""
-        made = [one for one in self.shop.subscriptions.values() if one.topic == topic.upper().replace("/", "_")]
+    def _subscriptions(self, topic: str) -> Sequence[Subscription | None]:
+        """Those made through the API; where a topic has none, the one of the admin door for every topic: None."""
+        wanted = topic.upper().replace("/", "_")
+        made = [one for one in self.shop.subscriptions.values() if one.topic == wanted]
         if made:
-            return made
-        return [self.webhooks.target] if self.webhooks and self.webhooks.target else []
+            return [*made]
+        return [None] if self.webhooks and self.webhooks.target else []
 
-    def _queue(self, topic: str, event_id: str, body: bytes, target: Target | Subscription) -> None:
+    def _queue(self, topic: str, event_id: str, body: dict[str, Any], to: Subscription | None) -> None:
         civil = self.clock.civil()
         headers = {
             "content-type": "application/json",
@@ -203,12 +204,12 @@ class ShopifySimulator(Simulator):
             "x-shopify-event-id": event_id,
             "x-shopify-triggered-at": datetime.fromtimestamp(civil, UTC).isoformat().replace("+00:00", "Z"),
         }
-        if isinstance(target, Subscription) and target.name:
-            headers["x-shopify-name"] = target.name
+        if to is not None and to.name:
+            headers["x-shopify-name"] = to.name
+        if to is not None and to.include_fields:
+            body = {name: value for name, value in body.items() if name in to.include_fields}
         assert self.webhooks is not None
-        self.webhooks.queue(
-            Webhook(webhook_id, body, headers), target.uri if isinstance(target, Subscription) else None
-        )
+        self.webhooks.queue(Webhook(webhook_id, encode_json(body), headers), to.uri if to else None)
 
     def _sign(self, webhook: Webhook, url: str, civil: float) -> Mapping[str, str]:
         """Base64 HMAC-SHA256 over the raw body, keyed with the app's client secret."""

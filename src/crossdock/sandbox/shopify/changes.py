@@ -198,6 +198,15 @@ def _line(order: Order, part: Details) -> Line:
     return order.lines[position]
 
 
+def annotate_order(shop: Shop, details: Details, now: float) -> Happening:
+    """A note or tags: the order counts as updated although no amount has changed."""
+    order = shop.orders[shop.find("order", details["order"])]
+    order.note = details.get("note", order.note)
+    order.tags = tuple(details.get("tags", order.tags))
+    order.updated_at = later(order.updated_at, now)
+    return Happening(order.id, (("orders/updated", "order", order.id),))
+
+
 def refund_order(shop: Shop, details: Details, now: float) -> Happening:
     order = shop.orders[shop.find("order", details["order"])]
     refund = make_refund(shop, order, details, now)
@@ -235,6 +244,7 @@ CHANGES: Mapping[str, Callable[[Shop, Details, float], Happening]] = {
         place_order,
         pay_order,
         edit_order,
+        annotate_order,
         refund_order,
         cancel_order,
     )

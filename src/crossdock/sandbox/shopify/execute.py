@@ -48,6 +48,8 @@ def answer(asked: Asked, graph: Graph, bucket: Bucket, now: float, time_scale: f
         document = parse(asked.query, max_tokens=MAX_TOKENS)
     except GraphQLSyntaxError as error:
         return {"errors": [parse_problem(error)]}
+    except RecursionError:
+        return {"errors": [{"message": "The query is nested too deeply"}]}
     operation = _operation(document, asked.operation_name)
     if operation is None:
         return {"errors": [{"message": _no_operation(asked.operation_name)}]}
@@ -93,8 +95,9 @@ def _run(
 
 
 def throttled(bucket: Bucket, time_scale: float) -> Answer:
-    """The answer to a request that came too soon, for scripts that ask for one."""
-    return {"errors": [_throttled()], "extensions": _cost(bucket.maximum, None, bucket, time_scale)}
+    """For scripts that ask for it: as if others of the same app had just emptied the bucket."""
+    bucket.available = 0
+    return {"errors": [_throttled()], "extensions": _cost(bucket.restore_per_s, None, bucket, time_scale)}
 
 
 def internal_error(request_id: str) -> Answer:

@@ -28,6 +28,7 @@ class Discount:
     title: str
     value: Decimal
     value_type: Literal["percentage", "fixed_amount"]
+    target: Literal["line_item", "shipping_line"] = "line_item"
 
 
 @dataclass
@@ -64,9 +65,13 @@ class Shipping:
     code: str
     price: Decimal
     taxes: tuple[Tax, ...]
-    discount: Decimal = ZERO
+    allocations: tuple[tuple[int, Decimal], ...] = ()
     refunded: Decimal = ZERO
     removed: bool = False
+
+    @property
+    def discount(self) -> Decimal:
+        return sum((amount for _, amount in self.allocations), ZERO)
 
     @property
     def discounted(self) -> Decimal:
@@ -252,6 +257,13 @@ def _totals(order: Order, amounts: list[Amounts], carriage: list[Decimal]) -> To
         adjustments=ZERO,
         total=subtotal + shipping + (ZERO if order.taxes_included else tax),
     )
+
+
+def is_for_all(order: Order, index: int) -> bool:
+    """Whether a discount application fell on every line that it could fall on."""
+    discount = order.discounts[index]
+    lines: list[Line] | list[Shipping] = order.shipping if discount.target == "shipping_line" else order.lines
+    return all(any(found == index for found, _ in line.allocations) for line in lines)
 
 
 def received(order: Order) -> Decimal:

@@ -28,6 +28,7 @@ from crossdock.sandbox.shopify.order import (
     Transaction,
     current,
     financial_status,
+    is_for_all,
     line_amounts,
     net_payment,
     outstanding,
@@ -178,7 +179,6 @@ _APPLICATIONS = {
 
 def application_node(order: Order, index: int) -> Node:
     discount = order.discounts[index]
-    bearers = [line for line in order.lines if any(found == index for found, _ in line.allocations)]
     return {
         "__typename": _APPLICATIONS[discount.kind],
         "index": index,
@@ -186,8 +186,8 @@ def application_node(order: Order, index: int) -> Node:
         "title": discount.title,
         "description": None,
         "allocationMethod": "ACROSS",
-        "targetSelection": "ALL" if len(bearers) == len(order.lines) else "ENTITLED",
-        "targetType": "LINE_ITEM",
+        "targetSelection": "ALL" if is_for_all(order, index) else "ENTITLED",
+        "targetType": discount.target.upper(),
         "value": _discount_value(order, discount),
     }
 
@@ -196,6 +196,13 @@ def _discount_value(order: Order, discount: Discount) -> Node:
     if discount.value_type == "percentage":
         return {"__typename": "PricingPercentageValue", "percentage": float(discount.value)}
     return {"__typename": "MoneyV2", "amount": graph_amount(discount.value), "currencyCode": order.currency}
+
+
+def allocation_nodes(order: Order, line: Line | Shipping) -> list[Node]:
+    return [
+        {"allocatedAmountSet": bag(order, amount), "discountApplication": application_node(order, index)}
+        for index, amount in line.allocations
+    ]
 
 
 def line_node(shop: Shop, order: Order, line: Line) -> Node:
@@ -226,10 +233,7 @@ def line_node(shop: Shop, order: Order, line: Line) -> Node:
         ),
         "discountedUnitPriceSet": bag(order, rounded((amounts.gross - own) / line.quantity, order.currency)),
         "discountedUnitPriceAfterAllDiscountsSet": bag(order, each),
-        "discountAllocations": [
-            {"allocatedAmountSet": bag(order, amount), "discountApplication": application_node(order, index)}
-            for index, amount in line.allocations
-        ],
+        "discountAllocations": allocation_nodes(order, line),
         "taxLines": listed(tax_nodes(order, line.taxes, amounts.taxes)),
         "taxable": bool(line.taxes),
         "requiresShipping": line.requires_shipping,
@@ -259,7 +263,7 @@ def shipping_node(order: Order, line: Shipping) -> Node:
         "discountedPriceSet": bag(order, line.discounted),
         "currentDiscountedPriceSet": bag(order, line.left),
         "taxLines": tax_nodes(order, line.taxes, shipping_taxes(line, line.discounted, order)),
-        "discountAllocations": [],
+        "discountAllocations": allocation_nodes(order, line),
         "isRemoved": line.removed,
     }
 

@@ -13,8 +13,8 @@ Details = Mapping[str, Any]
 
 
 def make_order(shop: Shop, details: Details, now: float) -> Order:
-    """From `lines: [{product, variant?, quantity, price?}]`, `shipping: [{title, code, price, discount?}]`,
-    `discounts: [{kind, title, value, value_type, line?}]`, `taxes: [{title, rate}]`, `taxes_included`,
+    """From `lines: [{product, variant?, quantity, price?}]`, `shipping: [{title, code, price}]`,
+    `discounts: [{kind, title, value, value_type, target?, line?}]`, `taxes: [{title, rate}]`, `taxes_included`,
     `customer`, `email`, `presentment: {currency, rate}` and addresses. Raises SeedError.
     """
     number = len(shop.orders) + 1
@@ -22,10 +22,14 @@ def make_order(shop: Shop, details: Details, now: float) -> Order:
     lines = [make_line(shop, part, details) for part in details["lines"]]
     if not lines:
         raise SeedError("an order needs at least one line")
+    shipping = [_shipping(shop, part, details) for part in details.get("shipping", ())]
     discounts = tuple(_discount(part) for part in details.get("discounts", ()))
     for index, part in enumerate(details.get("discounts", ())):
-        chosen = lines if part.get("line") is None else [lines[int(part["line"])]]
-        _spread(index, discounts[index], chosen, shop.settings.currency)
+        if discounts[index].target == "shipping_line":
+            _take_off_shipping(index, discounts[index], shipping, shop.settings.currency)
+        else:
+            chosen = lines if part.get("line") is None else [lines[int(part["line"])]]
+            _spread(index, discounts[index], chosen, shop.settings.currency)
     presentment = details.get("presentment") or {}
     order = Order(
         id=shop.new_id(),
@@ -37,7 +41,7 @@ def make_order(shop: Shop, details: Details, now: float) -> Order:
         currency=shop.settings.currency,
         taxes_included=bool(details.get("taxes_included", False)),
         lines=lines,
-        shipping=[_shipping(shop, part, details) for part in details.get("shipping", ())],
+        shipping=shipping,
         discounts=discounts,
         customer_id=customer.id if customer else None,
         email=str(details.get("email") or (customer.email if customer else "") or ""),
@@ -79,19 +83,27 @@ def _taxes(details: Details) -> tuple[Tax, ...]:
 
 
 def _shipping(shop: Shop, part: Details, details: Details) -> Shipping:
-    price = Decimal(str(part["price"]))
     return Shipping(
         id=shop.new_id(),
         title=str(part["title"]),
         code=str(part.get("code", part["title"])),
-        price=price,
+        price=Decimal(str(part["price"])),
         taxes=_taxes(details),
-        discount=min(price, Decimal(str(part.get("discount", 0)))),
     )
 
 
 def _discount(part: Details) -> Discount:
-    return Discount(part["kind"], str(part["title"]), Decimal(str(part["value"])), part["value_type"])
+    value = Decimal(str(part["value"]))
+    return Discount(part["kind"], str(part["title"]), value, part["value_type"], part.get("target", "line_item"))
+
+
+def _take_off_shipping(index: int, discount: Discount, lines: list[Shipping], currency: str) -> None:
+    for line in lines:
+        left = line.discounted
+        percentage = discount.value_type == "percentage"
+        amount = rounded(left * discount.value / 100, currency) if percentage else min(left, discount.value)
+        if amount > 0:
+            line.allocations = (*line.allocations, (index, amount))
 
 
 def _spread(index: int, discount: Discount, lines: list[Line], currency: str) -> None:

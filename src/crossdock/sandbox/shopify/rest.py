@@ -17,6 +17,7 @@ from crossdock.sandbox.shopify.order import (
     Transaction,
     current,
     financial_status,
+    is_for_all,
     line_amounts,
     net_payment,
     outstanding,
@@ -145,14 +146,13 @@ def _merged_taxes(order: Order, money: Money) -> list[Body]:
 
 def _application(order: Order, index: int) -> Body:
     discount = order.discounts[index]
-    bearers = [line for line in order.lines if any(found == index for found, _ in line.allocations)]
     body: Body = {
-        "target_type": "line_item",
+        "target_type": discount.target,
         "type": discount.kind,
         "value": f"{discount.value:f}",
         "value_type": discount.value_type,
         "allocation_method": "across",
-        "target_selection": "all" if len(bearers) == len(order.lines) else "entitled",
+        "target_selection": "all" if is_for_all(order, index) else "entitled",
     }
     return body | ({"code": discount.title} if discount.kind == "discount_code" else {"title": discount.title})
 
@@ -190,9 +190,7 @@ def _line(order: Order, line: Line, money: Money) -> Body:
         "fulfillment_status": None,
         "properties": [],
         "tax_lines": _taxes(line.taxes, line_amounts(line, line.quantity, order).taxes, money),
-        "discount_allocations": [
-            {**money.pair("amount", amount), "discount_application_index": index} for index, amount in line.allocations
-        ],
+        "discount_allocations": _allocations(line, money),
     }
 
 
@@ -206,8 +204,12 @@ def _shipping(order: Order, line: Shipping, money: Money) -> Body:
         **money.pair("discounted_price", line.discounted),
         "is_removed": line.removed,
         "tax_lines": _taxes(line.taxes, shipping_taxes(line, line.discounted, order), money),
-        "discount_allocations": [],
+        "discount_allocations": _allocations(line, money),
     }
+
+
+def _allocations(line: Line | Shipping, money: Money) -> list[Body]:
+    return [{**money.pair("amount", amount), "discount_application_index": index} for index, amount in line.allocations]
 
 
 def refund_body(shop: Shop, order: Order, refund: Refund) -> Body:

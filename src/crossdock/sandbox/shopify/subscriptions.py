@@ -70,18 +70,25 @@ def _refusal(field: list[str], message: str) -> Refusal:
 
 
 def _refusals(shop: Shop, wanted: Subscription) -> list[Refusal]:
-    """HTTPS only on the platform; here a receiver on this machine's loopback may also speak plain HTTP."""
+    """HTTPS, Pub/Sub and EventBridge on the platform; here HTTPS, and plain HTTP to this machine's loopback.
+
+    Filters and XML bodies exist on the platform too and are refused here, for nobody would apply them.
+    """
     address = ["webhookSubscription", "callbackUrl"]
     parts = urlsplit(wanted.uri)
     plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if not wanted.uri:
         return [_refusal(address, "Address can't be blank")]
-    if parts.scheme not in {"https", "pubsub", "arn"} and not plain:
+    if parts.scheme != "https" and not plain:
         return [_refusal(address, f"Address protocol {parts.scheme}:// is not supported")]
     if len(wanted.uri.encode()) > MAX_ADDRESS_BYTES:
         return [_refusal(address, "Address is too big (maximum is 64 KB)")]
     if len(wanted.filter.encode()) > MAX_ADDRESS_BYTES:
         return [_refusal(["webhookSubscription", "filter"], "Filter is too big (maximum is 64 KB)")]
+    if wanted.filter:
+        return [_refusal(["webhookSubscription", "filter"], "Filters are not played by this simulator")]
+    if wanted.format != "JSON":
+        return [_refusal(["webhookSubscription", "format"], "XML is not played by this simulator")]
     if (parts.hostname or "").endswith((".myshopify.com", ".shopify.com")):
         return [_refusal(address, "Address cannot be a Shopify or an internal domain")]
     for other in shop.subscriptions.values():

@@ -18,6 +18,13 @@ QUEBEC: Final = ({"title": "GST", "rate": "0.05"}, {"title": "QST", "rate": "0.0
 TEN: Final = {"kind": "discount_code", "title": "TEN", "value": "10", "value_type": "percentage"}
 FIVER: Final = {"kind": "discount_code", "title": "FIVER", "value": "5.00", "value_type": "fixed_amount"}
 BUNDLE: Final = {"kind": "automatic", "title": "Bundle: 15 % off", "value": "15", "value_type": "percentage"}
+FREE_SHIPPING: Final = {
+    "kind": "automatic",
+    "title": "Free shipping",
+    "value": "100",
+    "value_type": "percentage",
+    "target": "shipping_line",
+}
 GOODWILL: Final = {"kind": "manual", "title": "Goodwill", "value": "3.33", "value_type": "fixed_amount"}
 
 
@@ -93,6 +100,8 @@ class _Life:
         pays = self.rng.choices(("at once", "later", "never"), (78, 17, 5))[0]
         who = self._buyer(at_s, customers, known)
         placed = [dict(line) for line in lines]
+        if self.chance(0.12):
+            self._annotate(at_s, ref)
         self._step(at_s, "place_order", ref=ref, lines=placed, paid=pays == "at once", **who, **self._terms(lines))
         if pays == "never":
             if self.chance(0.5):
@@ -102,6 +111,13 @@ class _Life:
             at_s = self._before_payment(at_s, ref, lines)
             self._step(at_s, "pay_order", order=ref, gateway=self.rng.choice(("manual", "bank_transfer")))
         self._afterwards(at_s, ref, lines)
+
+    def _annotate(self, at_s: float, ref: str) -> None:
+        """Somebody tags the order, some app notes something: it is updated, and nothing that is booked changes."""
+        for _ in range(self.rng.choice((1, 1, 2, 3))):
+            at_s = self._soon(at_s)
+            tag = self.rng.choice(("vip", "gift", "checked", "high: risk"))
+            self._step(at_s, "annotate_order", order=ref, tags=[tag], note=f"checked at {at_s:.0f}")
 
     def restless(self, customers: Sequence[Change]) -> None:
         """Meanwhile some customers change their number, and some products their price."""
@@ -153,8 +169,8 @@ class _Life:
                 (("Ground", "9.95"), ("Express: next day", "24.50"), ("Pick-up point", "4.99"))
             )
             carriage = {"title": title, "code": title.split(":")[0].upper(), "price": price}
-            terms["shipping"] = [carriage | ({"discount": price} if self.chance(0.06) else {})]
-        discounts: list[Change] = []
+            terms["shipping"] = [carriage]
+        discounts: list[Change] = [dict(FREE_SHIPPING)] if "shipping" in terms and self.chance(0.06) else []
         if self.chance(0.1):
             discounts.append(BUNDLE | {"line": self.rng.randrange(len(lines))})
         if self.chance(0.22):
