@@ -52,7 +52,7 @@ def test_a_thawed_request_is_the_frozen_one(body: bytes, headers: list[tuple[str
     assert Http.thaw(request.freeze()).hash == request.hash
 
 
-@pytest.mark.parametrize("text", ["12345678901234567890", "0.10", "-0.0000001", "92.660"])
+@pytest.mark.parametrize("text", ["12345678901234567890", "0.10", "-0.001", "92.660"])
 def test_numbers_keep_their_digits(text: str) -> None:
     assert json.encode(json.decode(text)) == text.encode()
 
