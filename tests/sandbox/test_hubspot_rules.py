@@ -1,10 +1,10 @@
 """What the library does not show: dated paths, limits, scopes, search operators and webhooks."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlencode
 
-import aiohttp
 import pytest
 from aiohttp import web
 from hubspot.utils.signature import Signature
@@ -12,32 +12,26 @@ from hubspot.utils.signature import Signature
 from crossdock.sandbox.clock import StillClock
 from crossdock.sandbox.hubspot import HubSpotSimulator
 from crossdock.sandbox.hubspot.events import signature
-from crossdock.sandbox.serve import Served, serve
 from crossdock.sandbox.webhooks import Target
 
 
 class Client:
-    def __init__(self, served: Served, session: aiohttp.ClientSession) -> None:
-        self.served = served
-        self.simulator: HubSpotSimulator = served.simulator  # type: ignore[assignment]
-        self.session = session
-        self.token = self.simulator.credentials()["access_token"]
-        self.headers: Any = {}
+    """A bare HTTP client of the portal."""
+
+    def __init__(self, simulator: HubSpotSimulator, door: Any) -> None:
+        self.simulator = simulator
+        self.door = door
+        self.token = simulator.credentials()["access_token"]
 
     async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        async with self.session.request(method, self.simulator.url + path, json=body, headers=headers) as answer:
-            self.headers = answer.headers
-            text = await answer.text()
-            return answer.status, json.loads(text) if text else None
+        answer: tuple[int, Any] = await self.door.ask(method, path, body, authorization=f"Bearer {self.token}")
+        return answer
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    (served,) = await serve([HubSpotSimulator(clock=StillClock())])
-    async with aiohttp.ClientSession() as session:
-        yield Client(served, session)
-    await served.close()
+def client(json_door: Callable[[HubSpotSimulator], Any]) -> Client:
+    simulator = HubSpotSimulator(clock=StillClock())
+    return Client(simulator, json_door(simulator))
 
 
 async def test_dated_paths_and_type_ids_are_the_same_records(client: Client) -> None:
@@ -70,12 +64,11 @@ async def test_wrong_tokens_and_missing_scopes_have_their_own_bodies(client: Cli
     code = office.authorize(asked, client.simulator.clock())["code"]
     secret = {"client_id": keys["client_id"], "client_secret": keys["client_secret"]}
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": "x", **secret}
-    async with client.session.post(f"{client.simulator.url}/oauth/2026-03/token", data=form) as answer:
-        granted = await answer.json()
+    _, granted = await client.ask("POST", "/oauth/2026-03/token", urlencode(form).encode())
     assert (granted["token_type"], granted["scopes"]) == ("bearer", ["crm.objects.contacts.read"])
     client.token = granted["access_token"]
     assert (await client.ask("GET", "/crm/v3/objects/contacts"))[0] == 200
-    assert "X-HubSpot-RateLimit-Daily" not in client.headers
+    assert "X-HubSpot-RateLimit-Daily" not in client.door.headers
     status, body = await client.ask("POST", "/crm/v3/objects/contacts", {"properties": {"email": "a@example.com"}})
     assert (status, body["category"]) == (403, "MISSING_SCOPES")
     assert body["errors"][0]["context"] == {"requiredGranularScopes": ["crm.objects.contacts.write"]}
@@ -85,7 +78,7 @@ async def test_the_hundred_and_first_call_in_ten_seconds_is_refused(client: Clie
     for _ in range(100):
         status, _ = await client.ask("GET", "/crm/v3/objects/contacts/1")
         assert status == 404
-    assert client.headers["X-HubSpot-RateLimit-Remaining"] == "0"
+    assert client.door.headers["X-HubSpot-RateLimit-Remaining"] == "0"
     status, body = await client.ask("GET", "/crm/v3/objects/contacts/1")
     assert (status, body["policyName"], body["errorType"]) == (429, "TEN_SECONDLY_ROLLING", "RATE_LIMIT")
     assert body["message"] == "You have reached your ten_secondly_rolling limit."
@@ -98,7 +91,7 @@ async def test_the_hundred_and_first_call_in_ten_seconds_is_refused(client: Clie
 async def test_search_has_five_a_second_and_no_limit_headers(client: Client) -> None:
     for _ in range(5):
         assert (await client.ask("POST", "/crm/v3/objects/contacts/search", {}))[0] == 200
-    assert "X-HubSpot-RateLimit-Remaining" not in client.headers
+    assert "X-HubSpot-RateLimit-Remaining" not in client.door.headers
     status, body = await client.ask("POST", "/crm/v3/objects/deals/search", {})
     assert (status, body["message"]) == (429, "You have reached your secondly limit.")
     client.simulator.clock.advance(1)  # type: ignore[attr-defined]
@@ -173,6 +166,7 @@ async def receiver(client: Client) -> AsyncIterator[Receiver]:
     assert client.simulator.webhooks is not None
     client.simulator.webhooks.target = Target(got.url)
     yield got
+    await client.simulator.close()
     await runner.cleanup()
 
 
@@ -186,8 +180,7 @@ async def test_webhooks_tell_changes_and_who_made_them(client: Client, receiver:
     same = {"properties": {"email": "zoe@example.com", "phone": "1", "city": "Paris"}}
     await client.ask("PATCH", f"/crm/v3/objects/contacts/{made['id']}", same)
     change = {"kind": "contacts", "id": made["id"], "properties": {"phone": "2"}}
-    async with client.session.post(f"{client.served.admin}/webhooks/send", json=change) as answer:
-        assert await answer.json() == {"queued": 1}
+    assert client.simulator.notify(change) == 1
     await client.ask("DELETE", f"/crm/v3/objects/contacts/{made['id']}")
     await drained(client)
     events = receiver.events()

@@ -1,45 +1,40 @@
 """The Admin GraphQL API as its callers meet it: shapes, errors, costs, limits, paging and lag."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import aiohttp
 import pytest
 from graphql import parse
 from graphql.language import OperationDefinitionNode
 
 from crossdock.sandbox.clock import StillClock
-from crossdock.sandbox.serve import serve
 from crossdock.sandbox.shopify import ShopifySimulator
 from crossdock.sandbox.shopify.cost import Meter
 from crossdock.sandbox.shopify.execute import schema
 
 
 class Client:
-    """A bare GraphQL client over a socket."""
+    """A bare GraphQL client."""
 
-    def __init__(self, simulator: ShopifySimulator, session: aiohttp.ClientSession) -> None:
+    def __init__(self, simulator: ShopifySimulator, door: Any) -> None:
         self.simulator = simulator
-        self.session = session
+        self.door = door
         self.token = simulator.credentials()["access_token"]
-        self.headers: Mapping[str, str] = {}
+        self.status = 0
 
     async def ask(self, query: str, version: str = "2026-01", **variables: Any) -> Any:
-        url = f"{self.simulator.url}/admin/api/{version}/graphql.json"
-        headers = {"X-Shopify-Access-Token": self.token}
-        body = {"query": query, "variables": variables}
-        async with self.session.post(url, json=body, headers=headers) as answer:
-            self.status, self.headers = answer.status, answer.headers
-            return await answer.json()
+        return await self.post({"query": query, "variables": variables}, version)
+
+    async def post(self, body: Any, version: str = "2026-01") -> Any:
+        path = f"/admin/api/{version}/graphql.json"
+        self.status, answer = await self.door.ask("POST", path, body, x_shopify_access_token=self.token)
+        return answer
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
+def client(json_door: Callable[[ShopifySimulator], Any]) -> Client:
     simulator = ShopifySimulator(clock=StillClock())
-    (served,) = await serve([simulator])
-    async with aiohttp.ClientSession() as session:
-        yield Client(simulator, session)
-    await served.close()
+    return Client(simulator, json_door(simulator))
 
 
 def traded(client: Client, orders: int = 3) -> None:
@@ -324,9 +319,9 @@ async def test_orders_older_than_sixty_days_need_a_scope_of_their_own(client: Cl
 
 async def test_an_unknown_token_gets_401_and_an_old_version_falls_forward(client: Client) -> None:
     await client.ask("{ shop { name } }", version="2021-10")
-    assert client.headers["X-Shopify-API-Version"] == "2025-04"  # the clock stands at 1 January 2026
+    assert client.door.headers["X-Shopify-API-Version"] == "2025-04"  # the clock stands at 1 January 2026
     await client.ask("{ shop { name } }", version="2026-01")
-    assert client.headers["X-Shopify-API-Version"] == "2026-01"
+    assert client.door.headers["X-Shopify-API-Version"] == "2026-01"
     await client.ask("{ shop { name } }", version="2031-01")
     assert client.status == 404
     client.token = "shpat_unknown"
@@ -390,13 +385,12 @@ async def test_a_query_that_is_nested_too_deeply_is_refused(client: Client) -> N
     assert "data" not in answer
 
 
-async def test_a_body_without_a_query_is_refused(client: Client) -> None:
-    url = f"{client.simulator.url}/admin/api/2026-01/graphql.json"
-    headers = {"X-Shopify-Access-Token": client.token}
-    for body in (b"", b"[]", b"{", b'{"query": 1}', b'{"query": "{ shop { name } }", "variables": [1]}'):
-        async with client.session.post(url, data=body, headers=headers) as answer:
-            assert answer.status == 400
-            assert await answer.json() == {"errors": {"query": "Required parameter missing or invalid"}}
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"query": 1}', b'{"query": "{ shop { name } }", "variables": [1]}']
+)
+async def test_a_body_without_a_query_is_refused(client: Client, body: bytes) -> None:
+    assert await client.post(body) == {"errors": {"query": "Required parameter missing or invalid"}}
+    assert client.status == 400
 
 
 async def test_an_empty_bucket_throttles_and_fills_with_time(client: Client) -> None:
