@@ -50,6 +50,9 @@ class Drive:
             except StopIteration as stop:
                 await record.settle(stop.value, self._failed)
                 return
+            except ValueError as error:
+                await record.park_for_a_person(str(error))
+                return
             except Exception:
                 await record.park_for_a_person(_bug(self._flow))
                 return
