@@ -13,4 +13,8 @@ def open_store(url: str) -> Store:
         from crossdock.stores.sqlite import SqliteStore
 
         return SqliteStore(rest)
+    if scheme in {"postgresql", "postgres"}:
+        from crossdock.stores.postgres import PostgresStore
+
+        return PostgresStore(url)
     raise StoreError(f"no store is called {scheme!r}", hint="Write `sqlite:PATH` or `postgresql://USER@HOST/DATABASE`.")

@@ -1,0 +1,74 @@
+"""Connecting, and bringing the schema up to date."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+from crossdock.core.errors import StoreError
+
+SCHEMA = "crossdock"
+LOCK = 0x58444F4B
+"""The advisory lock under which a hub's commits follow one another."""
+MOST_CONNECTIONS = 8
+
+
+def driver() -> Any:
+    """asyncpg. Raises StoreError with the line that installs it."""
+    try:
+        import asyncpg  # type: ignore[import-untyped]
+    except ImportError:
+        raise StoreError(
+            "a store on PostgreSQL needs asyncpg", hint="Type: pip install 'crossdock[postgres]'"
+        ) from None
+    return asyncpg
+
+
+async def connect(url: str) -> Any:
+    """An asyncpg pool on the migrated schema. Raises StoreError."""
+    asyncpg = driver()
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=MOST_CONNECTIONS,
+            # `synchronous_commit`: a server set to acknowledge before its disk does must not decide that for the hub.
+            server_settings={"search_path": SCHEMA, "synchronous_commit": "on", "application_name": "crossdock"},
+        )
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise StoreError(
+            f"PostgreSQL cannot be reached: {error}", hint="Check the store's url and the server."
+        ) from error
+    try:
+        async with pool.acquire() as connection:
+            await migrate(connection)
+    except BaseException:
+        await pool.close()
+        raise
+    return pool
+
+
+def migrations() -> list[str]:
+    """The SQL of each schema version, in order: item 0 makes version 1."""
+    folder = resources.files("crossdock.stores.postgres") / "migrations"
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    return [entry.read_text(encoding="utf-8") for entry in files]
+
+
+async def migrate(connection: Any) -> None:
+    """In one transaction, one worker at a time. Raises StoreError when the schema is newer than this program."""
+    steps = migrations()
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        await connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)")
+        version = await connection.fetchval("SELECT max(version) FROM schema_version") or 0
+        if version > len(steps):
+            raise StoreError(
+                f"this store was written by a newer Crossdock: its schema is {version},"
+                f" this program knows {len(steps)}",
+                hint="Run the newer program, or restore a backup made before it.",
+            )
+        for number, sql in enumerate(steps[version:], version + 1):
+            await connection.execute(sql)
+            await connection.execute("INSERT INTO schema_version VALUES ($1)", number)

@@ -1,0 +1,223 @@
+"""The store on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange
+from crossdock.core.errors import StoreError
+from crossdock.core.event import Event
+from crossdock.core.lanes import Lane
+from crossdock.core.message import Arrival, Message
+from crossdock.core.states import DeliveryState, MessageState, WaitingFor
+from crossdock.core.store import Cell, Leased
+from crossdock.core.wire import PayloadRef
+from crossdock.core.work import Committed, Entity, NotCommitted, Work
+from crossdock.core.xref import CrossReference
+from crossdock.stores.postgres import reads
+from crossdock.stores.postgres.committer import Committer
+from crossdock.stores.postgres.opening import LOCK, connect, driver
+from crossdock.stores.postgres.retention import prune
+from crossdock.stores.postgres.shapes import ARRIVAL, ATTEMPT, EFFECT, EXCHANGE, ref_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class PostgresStore:
+    """See `core.store.Store` for what each method promises. Connects, and brings the schema up to date, at first use.
+
+    `now` dates payloads and Work ids for retention. Raises StoreError when the driver is missing, the server cannot
+    be reached, or the schema is newer than this program.
+    """
+
+    def __init__(self, url: str, *, now: Callable[[], float] = time.time) -> None:
+        driver()
+        self._url = url
+        self._now = now
+        self._opening: asyncio.Task[Any] | None = None
+        self._committer = Committer(self._opened, now)
+        self._closed = False
+
+    async def _opened(self) -> Any:
+        """The pool; one that could not be opened is tried again."""
+        if self._opening is None or (self._opening.done() and self._opening.exception() is not None):
+            self._opening = asyncio.create_task(connect(self._url), name="store opens")
+        return await asyncio.shield(self._opening)
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise StoreError("the store is closed")
+
+    async def _ask(self, query: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Raises StoreError."""
+        self._refuse_when_closed()
+        asyncpg = driver()
+        pool = await self._opened()
+        try:
+            async with pool.acquire() as connection:
+                return await query(connection, *args, **kwargs)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise StoreError(f"PostgreSQL cannot answer: {error}") from error
+
+    async def _rows(self, query: str, *values: object) -> Sequence[Any]:
+        async def fetch(connection: Any) -> Sequence[Any]:
+            rows: Sequence[Any] = await connection.fetch(query, *values)
+            return rows
+
+        return await self._ask(fetch)
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._committer.drain()
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            await asyncio.wait([opening])
+            if opening.exception() is None:
+                await opening.result().close()
+
+    # --- writes -------------------------------------------------------------------------------------------------
+
+    async def apply(self, work: Work) -> Committed | NotCommitted:
+        self._refuse_when_closed()
+        return await self._committer.apply(work)
+
+    async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
+        query = (
+            "INSERT INTO lanes (reader, stream, partition, position, fence, worker, until)"
+            " VALUES ($1, $2, $3, 0, 1, $4, $5)"
+            " ON CONFLICT (reader, stream, partition) DO UPDATE SET worker = $4, until = $5,"
+            "  fence = lanes.fence + (lanes.worker <> $4)::int"
+            " WHERE lanes.worker IN ('', $4) OR lanes.until <= $6 RETURNING position, fence"
+        )
+
+        async def take(connection: Any) -> dict[Lane, Leased]:
+            leased: dict[Lane, Leased] = {}
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+                for lane in lanes:
+                    key = (lane.reader, lane.stream, lane.partition)
+                    row = await connection.fetchrow(query, *key, worker, until, now)
+                    if row is not None:
+                        leased[lane] = Leased(*row)
+            return leased
+
+        return await self._ask(take)
+
+    async def prune(self, before: Mapping[str, float], limit: int) -> Mapping[str, int]:
+        return await self._ask(prune, before, limit, self._now())
+
+    # --- reads --------------------------------------------------------------------------------------------------
+
+    async def applied(self, work_id: str) -> bool:
+        return bool(await self._rows("SELECT 1 FROM works WHERE id = $1", work_id))
+
+    async def read(self, after: Mapping[Lane, int], limit: int) -> Sequence[Message] | Sequence[Event]:
+        return await self._ask(reads.read, after, limit)
+
+    async def heads(self, stream: str) -> Sequence[int]:
+        return await self._ask(reads.heads, stream)
+
+    async def positions(self, reader: str, stream: str) -> Sequence[int]:
+        return await self._ask(reads.positions, reader, stream)
+
+    async def payloads(self, refs: Iterable[PayloadRef]) -> Mapping[str, bytes]:
+        query = "SELECT id, data FROM payloads WHERE id = ANY($1::text[]) ORDER BY id, chunk"
+        chunks: dict[str, list[bytes]] = {}
+        for identity, data in await self._rows(query, [ref.id for ref in refs]):
+            chunks.setdefault(identity, []).append(data)
+        return {identity: b"".join(parts) for identity, parts in chunks.items()}
+
+    async def messages(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        connection: str = "",
+        state: MessageState | None = None,
+        limit: int = 100,
+    ) -> Sequence[Message]:
+        return await self._ask(reads.messages, ids, connection, state, limit)
+
+    async def arrival(self, arrival_id: str) -> Arrival | None:
+        rows = await self._rows(f"SELECT {ARRIVAL.select} FROM arrivals WHERE id = $1", arrival_id)  # noqa: S608
+        return ARRIVAL.of(rows[0]) if rows else None
+
+    async def record(self, message_id: str) -> PayloadRef | None:
+        query = "SELECT record, record_bytes, record_sha256 FROM messages WHERE id = $1 AND record IS NOT NULL"
+        rows = await self._rows(query, message_id)
+        return ref_of(rows[0], "record") if rows else None
+
+    async def events(self, ids: Sequence[str] = (), *, key: str = "", limit: int = 1000) -> Sequence[Event]:
+        return await self._ask(reads.events, ids, key, limit)
+
+    async def entities(self, keys: Iterable[tuple[str, str, str]]) -> Mapping[tuple[str, str, str], Entity]:
+        return await self._ask(reads.entities, keys)
+
+    async def deliveries(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        event_ids: Sequence[str] = (),
+        flow: str = "",
+        states: Iterable[DeliveryState] = (),
+        waiting_for: WaitingFor | None = None,
+        partitionkey: str = "",
+        limit: int = 1000,
+    ) -> Sequence[Delivery]:
+        return await self._ask(reads.deliveries, ids, event_ids, flow, states, waiting_for, partitionkey, limit)
+
+    async def next_of_key(self, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
+        return await self._ask(reads.next_of_key, flow, partitionkey, after_number)
+
+    async def heads_of_keys(self, flow: str, limit: int) -> Sequence[Delivery]:
+        return await self._ask(reads.heads_of_keys, flow, limit)
+
+    async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
+        query = f"SELECT {EXCHANGE.select} FROM exchanges WHERE batch = ANY($1::text[]) ORDER BY seq"  # noqa: S608
+        return EXCHANGE.all(await self._rows(query, list(batches)))
+
+    async def effects(self, delivery_ids: Sequence[str]) -> Sequence[Effect]:
+        query = f"SELECT {EFFECT.select} FROM effects WHERE delivery_id = ANY($1::text[])"  # noqa: S608
+        return EFFECT.all(await self._rows(query, list(delivery_ids)))
+
+    async def attempts(self, exchange_ids: Sequence[str]) -> Sequence[Attempt]:
+        query = (
+            f"SELECT {ATTEMPT.select} FROM attempts WHERE exchange_id = ANY($1::text[])"  # noqa: S608
+            " ORDER BY started_at, number"
+        )
+        return ATTEMPT.all(await self._rows(query, list(exchange_ids)))
+
+    async def cross_references(
+        self,
+        *,
+        account: str = "",
+        model: str = "",
+        keys: Sequence[str] = (),
+        remote_ids: Sequence[str] = (),
+        limit: int = 1000,
+    ) -> Sequence[CrossReference]:
+        return await self._ask(reads.cross_references, account, model, keys, remote_ids, limit)
+
+    async def cell(self, name: str) -> Cell | None:
+        rows = await self._rows("SELECT version, value FROM cells WHERE name = $1", name)
+        return Cell(*rows[0]) if rows else None
+
+    async def cells(self, prefix: str) -> Mapping[str, Cell]:
+        return await self._ask(reads.cells, prefix)
+
+    async def counts(self) -> Mapping[tuple[str, str], int]:
+        return {
+            (scope, name): amount for scope, name, amount in await self._rows("SELECT scope, name, amount FROM counts")
+        }
+
+    async def tallies(self) -> Mapping[tuple[str, str, str], int]:
+        rows = await self._rows("SELECT kind, name, state, amount FROM tallies WHERE amount <> 0")
+        return {(kind, name, state): amount for kind, name, state, amount in rows}
+
+    async def oldest_open(self, flow: str) -> float | None:
+        query = f"SELECT min(planned_at) FROM deliveries WHERE {reads.UNSETTLED} AND flow = $1"  # noqa: S608
+        oldest: float | None = (await self._rows(query, flow))[0][0]
+        return oldest
