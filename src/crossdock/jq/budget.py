@@ -82,21 +82,30 @@ class Meter:
         if value is None or type(value) is int or type(value) is bool:
             return value
         left = self.output_left
+        if type(value) is str:
+            left -= len(value)
         stack = [value]
-        pop = stack.pop
         while stack:
-            item = pop()
+            item = stack.pop()
             kind = type(item)
-            if kind is str:
-                left -= len(item)
-            elif kind is dict:
-                left -= 4 * len(item)
-                stack.extend(item.values())
+            if kind is dict:
+                children = item.values()
+                left -= 8 * len(item)
             elif kind is list:
+                children = item
                 left -= len(item)
-                stack.extend(item)
+            else:
+                continue
+            for child in children:
+                kind = type(child)
+                if kind is str:
+                    left -= len(child)
+                elif kind is dict or kind is list:
+                    stack.append(child)
             if left < 0:
-                raise BudgetExceeded("the output is too large", f"{self.budget.output_bytes:,} bytes")
+                break
+        if left < 0:
+            raise BudgetExceeded("the output is too large", f"{self.budget.output_bytes:,} bytes")
         self.output_left = left
         return value
 

@@ -45,10 +45,15 @@ class Scope:
 
 
 class Checker:
-    def __init__(self, registered: Iterable[str]) -> None:
-        self.registered = {name: Registered(name) for name in registered}
+    def __init__(self) -> None:
+        self.registered: dict[str, Registered] = {}
         self.problems: list[CompileError] = []
         self._open: list[Function] = []
+
+    def lend(self, functions: Mapping[str, Any]) -> None:
+        """Makes functions of the host known."""
+        for name, function in functions.items():
+            self.registered[name] = Registered(name, bool(getattr(function, "takes_input", False)))
 
     def problem(self, message: str, span: Span) -> None:
         if len(self.problems) < MAX_PROBLEMS:
@@ -206,7 +211,7 @@ def checked_prelude(key: tuple[str, int]) -> Function:
     function = prelude()[key]
     if key not in _checked:
         _checked.add(key)
-        checker = Checker(())
+        checker = Checker()
         checker._open.append(function)
         checker.function(function, Scope({}, {}, {}))
         checker.raise_problems()

@@ -81,24 +81,23 @@ def binary_error(a: Any, b: Any, done: str) -> RunError:
     return RunError(f"{shown_as(a)} and {shown_as(b)} cannot be {done}")
 
 
-def _exactly(operation: Any, a: Any, b: Any) -> Any:
-    try:
-        return operation(a, b)
-    except DecimalException:
-        raise too_long() from None
+_add, _subtract, _multiply = EXACT.add, EXACT.subtract, EXACT.multiply
 
 
 def add(a: Any, b: Any, meter: Meter) -> Any:
     ta, tb = type(a), type(b)
+    if (ta is Decimal and (tb is Decimal or tb is int)) or (tb is Decimal and ta is int):
+        try:
+            return _add(a, b)
+        except DecimalException:
+            raise too_long() from None
     if ta is str and tb is str:
         meter.text(len(a) + len(b))
         return a + b
     if ta in NUMBERS and tb in NUMBERS:
         if ta is int and tb is int:
             return a + b
-        if ta is float or tb is float:
-            return to_double(a) + to_double(b)
-        return _exactly(EXACT.add, a, b)
+        return to_double(a) + to_double(b)
     if a is None:
         return b
     if b is None:
@@ -114,12 +113,15 @@ def add(a: Any, b: Any, meter: Meter) -> Any:
 
 def subtract(a: Any, b: Any, meter: Meter) -> Any:
     ta, tb = type(a), type(b)
+    if (ta is Decimal and (tb is Decimal or tb is int)) or (tb is Decimal and ta is int):
+        try:
+            return _subtract(a, b)
+        except DecimalException:
+            raise too_long() from None
     if ta in NUMBERS and tb in NUMBERS:
         if ta is int and tb is int:
             return a - b
-        if ta is float or tb is float:
-            return to_double(a) - to_double(b)
-        return _exactly(EXACT.subtract, a, b)
+        return to_double(a) - to_double(b)
     if ta is list and tb is list:
         from crossdock.jq.order import without
 
@@ -129,14 +131,17 @@ def subtract(a: Any, b: Any, meter: Meter) -> Any:
 
 def multiply(a: Any, b: Any, meter: Meter) -> Any:
     ta, tb = type(a), type(b)
+    if (ta is Decimal and (tb is Decimal or tb is int)) or (tb is Decimal and ta is int):
+        try:
+            return _multiply(a, b)
+        except DecimalException:
+            raise too_long() from None
     if ta in NUMBERS and tb in NUMBERS:
         if ta is int and tb is int:
             if a.bit_length() + b.bit_length() > _INT_BITS:
                 raise too_long()
             return a * b
-        if ta is float or tb is float:
-            return to_double(a) * to_double(b)
-        return _exactly(EXACT.multiply, a, b)
+        return to_double(a) * to_double(b)
     if ta is str and tb in NUMBERS:
         return _repeat(a, b, meter)
     if tb is str and ta in NUMBERS:

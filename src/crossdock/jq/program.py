@@ -236,10 +236,11 @@ def _compile(
     budget: Budget,
 ) -> Program:
     module = parse(source)
-    checker = Checker({*functions, "modulemeta"} if module_path is not None else functions)
+    checker = Checker()
     loader = Loader(module_path, checker)
     if module_path is not None:
         functions = {"modulemeta": _module_meta(loader), **functions}
+    checker.lend(functions)
     given = {variable: Variable(variable) for variable in variables}
     environment = Variable("ENV")
     scope = loader.scope(module, module_path, top_scope({"ENV": environment, **given}))

@@ -259,9 +259,10 @@ class BreakTo(Node):
 
 @dataclass(eq=False, slots=True)
 class Registered:
-    """A function of the host."""
+    """A function of the host; `takes_input`: it is given the input before its arguments."""
 
     name: str
+    takes_input: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from crossdock.jq.budget import Meter
 from crossdock.jq.builtins.registry import native
 from crossdock.jq.edit import delete_paths, get_path, set_path
 from crossdock.jq.errors import RunError
-from crossdock.jq.numbers import NUMBERS, negate, parse_number
+from crossdock.jq.numbers import NUMBERS, negate, too_long
 from crossdock.jq.order import equal
 from crossdock.jq.runtime import object_key, to_string
 from crossdock.jq.text import shown_as, to_text, type_name
 
-_NUMBER_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER_TEXT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII).fullmatch
 
 native("getpath", 1, meter=True)(get_path)
 native("setpath", 2, meter=True)(set_path)
@@ -33,12 +34,17 @@ def fromjson(v: Any) -> Any:
     return parse_in_program(v)
 
 
-@native("tonumber")
+@native("tonumber", kind="num")
 def tonumber(v: Any) -> Any:
-    if type(v) in NUMBERS:
+    kind = type(v)
+    if kind is str:
+        if _NUMBER_TEXT(v):
+            try:
+                return int(v) if v.isdigit() else Decimal(v)
+            except (ValueError, ArithmeticError):
+                raise too_long() from None
+    elif kind in NUMBERS:
         return v
-    if type(v) is str and _NUMBER_TEXT.fullmatch(v):
-        return parse_number(v.removeprefix("+"))
     raise RunError(f"{shown_as(v)} cannot be parsed as a number")
 
 

@@ -131,7 +131,8 @@ def native_call(g: Generator, node: Call, v: Ex, args: list[Ex]) -> Ex:
     python = f"b_{native.name.lstrip('_')}_{native.arity}"
     g.namespace[python] = native.function
     given = [v, *args, *(["st"] if native.meter else [])]
-    return g.temp(f"{python}({', '.join(given)})", native.kind)
+    text = f"{python}({', '.join(given)})"
+    return g.cached(text) or g.remember(text, g.temp(text, native.kind))
 
 
 def _registered_call(g: Generator, node: Call, v: Ex, args: list[Ex]) -> Ex:
