@@ -257,9 +257,8 @@ def test_yen_have_no_cents(maps: dict[str, Map]) -> None:
         "quantity": 1,
         "current_quantity": 1,
     }
-    data = run(
-        maps, currency="JPY", line_items=[line], shipping_lines=[], current_subtotal_price="2000", current_total_tax="0",
-        current_total_price="2000", total_outstanding="2000",
-        total_price_set={"presentment_money": {"amount": "2000", "currency_code": "JPY"}},
-    )["order"]["data"]  # fmt: skip
+    sums = dict.fromkeys(("current_subtotal_price", "current_total_price", "total_outstanding"), "2000")
+    seen = {"presentment_money": {"amount": "2000", "currency_code": "JPY"}}
+    changed = {"currency": "JPY", "line_items": [line], "shipping_lines": [], "current_total_tax": "0"}
+    data = run(maps, **changed, **sums, total_price_set=seen)["order"]["data"]
     assert data["total"] == {"amount": "2000", "currency": "JPY"}

@@ -49,7 +49,7 @@ class QuickBooksConnector(Connector):
         self.webhook = IntuitWebhook()
         self._oauth = IntuitOAuth(settings)
         self.oauth = self._oauth
-        self.maps = shipped_maps()
+        self.maps = shipped_maps(settings.currency)
 
     def account(self, credential: Credential) -> str:
         """The company's realm id, which Intuit names when it is connected."""
@@ -78,12 +78,13 @@ class QuickBooksConnector(Connector):
         return self._oauth.refresh(credential, now)
 
 
-def shipped_maps() -> dict[str, str]:
-    """topic → map. What happened to a record is told by its topic; how it looks now, by the record."""
-    by_entity = {
-        path.name.removesuffix(".jq"): path.read_text("utf-8")
-        for path in files("crossdock.connectors.quickbooks").joinpath("maps").iterdir()
-        if path.name.endswith(".jq")
-    }
-    verbs = ("created", "updated", "emailed", "voided")
-    return by_entity | {f"{entity}.{verb}": source for entity, source in by_entity.items() for verb in verbs}
+def shipped_maps(currency: str) -> dict[str, str]:
+    """topic → jq program, and the bare entity for what an action's receipt holds."""
+    folder = files("crossdock.connectors.quickbooks.maps")
+    common = f'def home_currency: "{currency}";\n' + folder.joinpath("common.jq").read_text("utf-8")
+    maps: dict[str, str] = {}
+    for entity in ("customer", "invoice", "payment"):
+        program = f"{common}\n{folder.joinpath(f'{entity}.jq').read_text('utf-8')}"
+        topics = (entity, *(f"{entity}.{verb}" for verb in ("created", "updated", "emailed", "voided")))
+        maps |= dict.fromkeys(topics, program)
+    return maps

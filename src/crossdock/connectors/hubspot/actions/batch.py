@@ -78,7 +78,14 @@ def _groups(name: str, writes: Sequence[Write]) -> Iterator[tuple[str, list[Writ
 
 def receipts_of(records: Mapping[ItemId, Any]) -> dict[ItemId, Receipt]:
     return {
-        item: Receipt(str(record["id"]), str(record.get("updatedAt") or ""), record, url=str(record.get("url") or ""))
+        item: Receipt(str(record["id"]), version_of(record), record, url=str(record.get("url") or ""))
         for item, record in records.items()
         if isinstance(record, Mapping) and record.get("id")
     }
+
+
+def version_of(record: Mapping[str, Any]) -> str:
+    """`updatedAt` as the inbound maps write it, without trailing zeros, so that the hub's own write is known again."""
+    whole, dot, fraction = str(record.get("updatedAt") or "").removesuffix("Z").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}{dot if fraction else ''}{fraction}Z" if whole else ""

@@ -32,7 +32,6 @@ class UpsertItem(Action):
     match = ("SKU", "name")
     whole_state = True
     finds = True
-    echo = "item"
 
     def __init__(self, api: Api, settings: QuickBooksSettings) -> None:
         self._api = api

@@ -34,7 +34,6 @@ class RecordRefund(Action):
     effects = (EffectClass.NATIVE_KEY, EffectClass.LOOKUP)
     match = ("number with mark and total",)
     finds = True
-    echo = "refund"
 
     def __init__(self, api: Api, settings: QuickBooksSettings) -> None:
         self._api = api
