@@ -11,7 +11,7 @@ from crossdock.connectors.http.paths import MISSING, as_text, at
 from crossdock.connectors.http.settings import ActionSettings, HttpSettings, Success
 from crossdock.connectors.http.webhook import HttpWebhook
 from crossdock.core.connector import Call, ConnectionSettings, Connector
-from crossdock.core.errors import CredentialError
+from crossdock.core.errors import CredentialError, NotJson
 from crossdock.core.judge import judge_http
 from crossdock.core.limits import Limit
 from crossdock.core.secret import Credential
@@ -84,9 +84,9 @@ def _by_rule(success: Success, response: Response, verdict: Verdict) -> Verdict:
         if 200 <= status < 300:
             return Refused(f"HTTP {status} is not among the statuses that mean success")
         return verdict
-    answer = verdict.answer if isinstance(verdict, Done) else _body(response)
     if isinstance(verdict, Unknown) and 200 <= status < 300:
         return verdict
+    answer = verdict.answer if isinstance(verdict, Done) else _body(response)
     for path, wanted in success.equals.items():
         said = at(answer, path)
         if not _same(said, wanted):
@@ -98,7 +98,7 @@ def _by_rule(success: Success, response: Response, verdict: Verdict) -> Verdict:
 def _body(response: Response) -> Any:
     try:
         return response.json() if "json" in response.media_type else None
-    except ValueError:
+    except NotJson:
         return None
 
 

@@ -25,6 +25,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_UTF8 = {"utf-8", "utf8", "us-ascii", "ascii"}
 _CHARSETS = {
     "utf-8",
     "utf8",
@@ -134,7 +135,9 @@ def _utf8(body: bytes, parameters: str) -> bytes:
 
 
 def _recoded(body: bytes, encoding: str) -> bytes:
+    """In UTF-8: the very same bytes where they are that already, so that they are kept once."""
     try:
-        return body.decode(encoding).encode()
+        text = body.decode(encoding)
     except UnicodeError:
         raise ValueError(f"the body is not {encoding} text") from None
+    return body if encoding in _UTF8 else text.encode()
