@@ -2,7 +2,7 @@
 
 A store looks up the facts that the Works need (`stores.facts.wanted`) in a few statements, lets `Batch` decide Work
 by Work in the order in which they came, and writes `Batch.changes` in a few statements. A refused Work has changed
-nothing, so its neighbours need no savepoint (docs/decisions/0010).
+nothing, so its neighbours need no savepoint (docs/decisions/0003).
 """
 
 from __future__ import annotations

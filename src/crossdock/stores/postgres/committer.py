@@ -1,7 +1,7 @@
 """Group commit: what gathered while the last group was written goes together, as one transaction.
 
 Commits of all workers follow one another under an advisory lock, so that numbers are gapless and a batch may be
-decided on what it looked up (docs/decisions/0012).
+decided on what it looked up (docs/decisions/0004).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Every step of a statement hands over Python's interpreter lock, and with a busy event loop each handing-over waits for
 the loop's turn to end. So a batch is written in few statements of many rows, and what it must know is read as one row
-of JSON (docs/decisions/0010 has the measurements).
+of JSON (docs/decisions/0003 has the measurements).
 """
 
 from __future__ import annotations
