@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: on a socket in a temporary folder, gone when they are over."""
+"""A store for each test of the contract; and a PostgreSQL server of the tests' own, on a socket, gone afterwards."""
 
 import os
 import pwd
@@ -7,13 +7,24 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from crossdock.core.store import Store
+
 ELSEWHERE = "CROSSDOCK_TEST_POSTGRES"
 HOW = f"no PostgreSQL: install it (apt-get install postgresql), or set {ELSEWHERE} to the url of an empty database"
+
+
+@pytest.fixture
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """The open store of a test of the contract."""
+    request.instance.folder = tmp_path
+    store = await request.instance.open_store()
+    yield store
+    await store.close()
 
 
 def programs() -> Path | None:

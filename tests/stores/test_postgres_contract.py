@@ -32,7 +32,7 @@ class TestPostgres(StoreContract):
     url = ""
 
     @pytest.fixture(autouse=True)
-    def _place(self, url: str) -> None:
+    def _emptied(self, url: str) -> None:
         self.url = url
 
     async def open_store(self) -> Store:

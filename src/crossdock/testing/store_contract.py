@@ -1,23 +1,29 @@
-"""The contract that every store keeps, as a class of tests. Subclass it and say how the store is opened:
+"""The contract that every store keeps, as a class of tests for pytest with pytest-asyncio (mode `auto`).
+
+Subclass it, and say how the store of a test is opened:
 
     class TestMyStore(StoreContract):
         async def open_store(self) -> Store:
             return MyStore(self.folder / "hub")
 
-Each test has a new `folder`. `open_store` opens the test's one store; opened again after `close`, it holds what it
-held.
+and give its tests, in the `conftest.py` beside them, a new folder and an open store each:
+
+    @pytest.fixture
+    async def store(request, tmp_path):
+        request.instance.folder = tmp_path
+        store = await request.instance.open_store()
+        yield store
+        await store.close()
+
+`open_store` is called again by the tests that restart: after `close`, it opens what was closed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from crossdock.core.errors import StoreError
 from crossdock.core.ids import partition_of
 from crossdock.core.states import DeliveryState
 from crossdock.core.store import Cell, Store
@@ -29,7 +35,7 @@ from crossdock.testing.store_promises.lanes import Lanes, Reading
 from crossdock.testing.store_promises.queries import Queries
 from crossdock.testing.store_promises.references import References
 from crossdock.testing.store_promises.retention import Retention
-from crossdock.testing.store_promises.samples import commit
+from crossdock.testing.store_promises.samples import commit, failure
 
 
 class Restarts:
@@ -40,18 +46,7 @@ class Restarts:
     async def open_store(self) -> Store:
         raise NotImplementedError("say how the store of this test is opened")
 
-    @pytest.fixture(autouse=True)
-    def _place(self, tmp_path: Path) -> None:
-        self.folder = tmp_path
-
-    @pytest.fixture
-    async def store(self, _place: None) -> AsyncIterator[Store]:
-        store = await self.open_store()
-        yield store
-        await store.close()
-
-    async def test_g01_all_that_was_committed_is_there_after_a_restart(self) -> None:
-        store = await self.open_store()
+    async def test_g01_all_that_was_committed_is_there_after_a_restart(self, store: Store) -> None:
         delivery = a.delivery("1")
         await commit(store, "w1", payloads=(a.payload("1", b"raw"),), arrivals=(a.arrival("1"),))
         await commit(store, "w2", messages=(a.message("1"),), events=(a.event("1"),), deliveries=(delivery,))
@@ -71,8 +66,7 @@ class Restarts:
         assert await store.tallies() == tallies
         await store.close()
 
-    async def test_numbers_positions_and_fences_go_on_after_a_restart(self) -> None:
-        store = await self.open_store()
+    async def test_numbers_positions_and_fences_go_on_after_a_restart(self, store: Store) -> None:
         lane = a.lane(partition_of("order/1"))
         held = (await store.lease([lane], "one", 30.0, 0.0))[lane]
         await commit(store, "w1", messages=(a.message("1"), a.message("2")), positions=(Position(lane, 1),))
@@ -87,8 +81,7 @@ class Restarts:
         assert taken.position == 1
         await store.close()
 
-    async def test_a_work_of_before_the_restart_is_not_applied_again(self) -> None:
-        store = await self.open_store()
+    async def test_a_work_of_before_the_restart_is_not_applied_again(self, store: Store) -> None:
         await commit(store, "w", counts=(Count("flow/f", "read", 1),))
         await store.close()
         store = await self.open_store()
@@ -96,8 +89,7 @@ class Restarts:
         assert await store.counts() == {("flow/f", "read"): 1}
         await store.close()
 
-    async def test_close_waits_for_what_is_queued(self) -> None:
-        store = await self.open_store()
+    async def test_close_waits_for_what_is_queued(self, store: Store) -> None:
         callers = [
             asyncio.ensure_future(store.apply(Work(f"w{n}", counts=(Count("flow/f", "read", 1),)))) for n in range(300)
         ]
@@ -109,13 +101,10 @@ class Restarts:
         assert await store.counts() == {("flow/f", "read"): 300}
         await store.close()
 
-    async def test_a_closed_store_refuses_and_says_so(self) -> None:
-        store = await self.open_store()
+    async def test_a_closed_store_refuses_and_says_so(self, store: Store) -> None:
         await store.close()
-        with pytest.raises(StoreError):
-            await store.apply(Work("w"))
-        with pytest.raises(StoreError):
-            await store.counts()
+        assert "closed" in (await failure(store.apply(Work("w")))).what
+        assert "closed" in (await failure(store.counts())).what
         await store.close()
 
 

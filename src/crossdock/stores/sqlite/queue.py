@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -55,12 +56,11 @@ class Inline:
 class _Waiting:
     """One caller's future, settled from the writer's thread."""
 
-    __slots__ = ("future", "loop", "task")
+    __slots__ = ("future", "task")
 
     def __init__(self, task: Any) -> None:
         self.task = task
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
 
 class Threaded:
@@ -130,9 +130,9 @@ def _settle(settled: list[tuple[_Waiting, object]]) -> None:
     """One hop to the event loop for a whole group."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, object]]] = {}
     for pair in settled:
-        by_loop.setdefault(pair[0].loop, []).append(pair)
+        by_loop.setdefault(pair[0].future.get_loop(), []).append(pair)
     for loop, pairs in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(_resolve, pairs)
 
 

@@ -97,6 +97,8 @@ class Writer:
         self._connection.close()
 
     def _lose(self, error: apsw.Error) -> StoreError:
+        # Closing would flush the file once more, and a success then would prove nothing.
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._lost = StoreError(
             f"{self._path} can no longer be written: {error}",
             hint="Nothing more is accepted. Mend the disk, then start the hub again: what was acknowledged is there.",

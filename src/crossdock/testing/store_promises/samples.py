@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from hashlib import sha256
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange, ExchangeState
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import StoreError
 from crossdock.core.event import Event
 from crossdock.core.ids import PARTITIONS, digest, partition_of
 from crossdock.core.lanes import Lane
@@ -192,6 +194,14 @@ def other_partitions(amount: int) -> list[str]:
         found.setdefault(partition_of(f"order:{number}"), f"order:{number}")
         number += 1
     return list(found.values())
+
+
+async def failure(call: Awaitable[object]) -> StoreError:
+    try:
+        await call
+    except StoreError as error:
+        return error
+    raise AssertionError("this must raise StoreError")
 
 
 async def commit(store: Store, work_id: str, **changes: object) -> Committed:
