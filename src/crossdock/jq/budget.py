@@ -96,6 +96,9 @@ class Meter:
                 left -= len(item)
             else:
                 continue
+            self.left -= len(item) // 8 + 1
+            if self.left < 0:
+                self.refill()
             for child in children:
                 kind = type(child)
                 if kind is str:

@@ -12,8 +12,26 @@ from crossdock.jq.builtins.registry import NATIVES
 from crossdock.jq.errors import CompileError, RunError, Span
 from crossdock.jq.generate.forms import FORMS
 from crossdock.jq.syntax import (
-    Bind, BreakTo, Call, Define, Foreach, Format, Function, Label, LabelName, Literal, Node, Param, Pattern, Reduce,
-    Registered, Text, Var, Variable, pattern_variables, share_variables,
+    Bind,
+    BreakTo,
+    Call,
+    Define,
+    Foreach,
+    Format,
+    Function,
+    Label,
+    LabelName,
+    Literal,
+    Node,
+    Param,
+    Pattern,
+    Reduce,
+    Registered,
+    Text,
+    Var,
+    Variable,
+    pattern_variables,
+    share_variables,
 )  # fmt: skip
 from crossdock.jq.walk import children, pattern_nodes
 
@@ -172,8 +190,8 @@ class Checker:
         arities = sorted({arity for name, arity in known if name == node.name})
         if arities:
             takes = " or ".join(map(str, arities))
-            given = len(node.args)
-            return f"{node.name} takes {takes} argument{'s' if takes != '1' else ''}, not {given} ({node.name}/{given} is not defined)"
+            given = f"{node.name}/{len(node.args)} is not defined"
+            return f"{given}; {node.name} takes {takes} argument{'s' if takes != '1' else ''}"
         names = sorted({name for name, _ in known if not name.startswith("_")} | set(self.registered))
         message = f"{node.name}/{len(node.args)} is not defined"
         if close := get_close_matches(node.name, names, 1, 0.6):
@@ -194,12 +212,18 @@ class Checker:
     def break_(self, node: BreakTo, scope: Scope) -> None:
         node.label = scope.labels.get(node.name)
         if node.label is None:
-            self.problem(f"$*label-{node.name} is not defined: there is no label ${node.name} around this break", node.at)
+            self.problem(
+                f"$*label-{node.name} is not defined: there is no label ${node.name} around this break", node.at
+            )
 
     def format(self, name: str, at: Span) -> None:
         if name not in FORMATS:
             close = get_close_matches(name, sorted(FORMATS), 1, 0.5)
-            hint = f"; did you mean @{close[0]}?" if close else f"; there are {', '.join('@' + f for f in sorted(FORMATS))}"
+            hint = (
+                f"; did you mean @{close[0]}?"
+                if close
+                else f"; there are {', '.join('@' + f for f in sorted(FORMATS))}"
+            )
             self.problem(f"{name} is not a valid format{hint}", at)
 
 

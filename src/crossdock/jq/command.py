@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from crossdock.jq.builtins.arrays import tostream
 from crossdock.jq.budget import Budget, Meter
+from crossdock.jq.builtins.arrays import tostream
 from crossdock.jq.errors import CompileError, JqError, RunError
 from crossdock.jq.json import loads, parse_many
 from crossdock.jq.program import Program, compile_program
@@ -19,7 +19,7 @@ OK, FALSY, USAGE, REFUSED, FAILED = 0, 1, 2, 3, 5
 BUDGET = Budget(steps=2_000_000_000, wall_s=3600.0, value_bytes=1 << 30, output_bytes=1 << 40)
 
 
-class _Usage(Exception):  # noqa: N818 - caught in run
+class _Usage(Exception):
     """The command line is wrong."""
 
 
@@ -128,7 +128,12 @@ def _inputs(given: argparse.Namespace, stdin: TextIO) -> Iterator[Any]:
 
 
 def _run(
-    program: Program, given: argparse.Namespace, variables: dict[str, Any], stdin: TextIO, stdout: TextIO, stderr: TextIO
+    program: Program,
+    given: argparse.Namespace,
+    variables: dict[str, Any],
+    stdin: TextIO,
+    stdout: TextIO,
+    stderr: TextIO,
 ) -> int:
     status = OK
     last: Any = True

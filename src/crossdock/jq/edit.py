@@ -9,7 +9,7 @@ from typing import Any
 
 from crossdock.jq.budget import Meter
 from crossdock.jq.errors import RunError
-from crossdock.jq.numbers import NUMBERS, to_int
+from crossdock.jq.numbers import NUMBERS, within_reach
 from crossdock.jq.order import compare, equal
 from crossdock.jq.runtime import NOTHING, get, slice_bounds
 from crossdock.jq.text import shown, type_name
@@ -75,7 +75,7 @@ def put(v: Any, key: Any, new: Any, meter: Meter) -> Any:
 def _put_index(v: list[Any], key: Any, new: Any, meter: Meter) -> list[Any]:
     if key != key:
         raise RunError("Cannot set array element at NaN index")
-    i = to_int(key) if key >= 0 else math.floor(key)
+    i = math.floor(within_reach(key))
     if i < 0:
         i += len(v)
         if i < 0:
@@ -208,7 +208,7 @@ def delete_paths(v: Any, paths: Any, meter: Meter) -> Any:
     """A copy without what is at the paths, all of which mean places in the original."""
     if type(paths) is not list:
         raise RunError("Paths must be specified as an array")
-    places = []
+    places: list[list[Any]] = []
     for path in paths:
         if type(path) is not tuple and type(path) is not list:
             raise RunError("Path must be specified as an array")
@@ -217,11 +217,15 @@ def delete_paths(v: Any, paths: Any, meter: Meter) -> Any:
         place = _absolute(v, _checked(path), meter)
         if place is not None:
             places.append(place)
-    places.sort(key=cmp_to_key(lambda a, b: compare(a[:-1], b[:-1], meter)), reverse=True)
+
+    def by_parent(a: list[Any], b: list[Any]) -> int:
+        return compare(a[:-1], b[:-1], meter)
+
+    places.sort(key=cmp_to_key(by_parent), reverse=True)
     i = 0
     while i < len(places):
         parent = places[i][:-1]
-        keys = []
+        keys: list[Any] = []
         while i < len(places) and equal(places[i][:-1], parent, meter):
             keys.append(places[i][-1])
             i += 1
@@ -239,7 +243,7 @@ def _absolute(v: Any, path: Sequence[Any], meter: Meter) -> list[Any] | None:
         if type(v) is list and kind in NUMBERS:
             if key != key:
                 return None
-            key = math.floor(key)
+            key = math.floor(within_reach(key))
             key += len(v) if key < 0 else 0
             if not 0 <= key < len(v):
                 return None
@@ -272,6 +276,7 @@ def _check_delete(v: Any, key: Any) -> None:
 def _delete(v: Any, parent: list[Any], keys: list[Any], meter: Meter) -> Any:
     steps: list[tuple[Any, Any]] = []
     node = v
+    key: Any
     for key in parent:
         if node is None:
             return v
@@ -287,7 +292,7 @@ def _delete(v: Any, parent: list[Any], keys: list[Any], meter: Meter) -> Any:
     else:
         places: set[int] = set()
         for key in keys:
-            places.update(range(key["start"], key["end"]) if type(key) is dict else (key,))
+            places.update(range(key["start"], key["end"]) if isinstance(key, dict) else (key,))
         new = [item for i, item in enumerate(node) if i not in places]
     for holder, key in reversed(steps):
         new = put(holder, key, new, meter)

@@ -99,7 +99,7 @@ class RunError(JqError):
         return f"{self.where.place()}: {self.message}\n{self.where.caret()}"
 
 
-class BudgetExceeded(JqError):  # noqa: N818 - the name is the promise
+class BudgetExceeded(JqError):
     """The run was stopped: `what` it used too much of, and the `limit` that holds. Programs cannot catch it."""
 
     def __init__(self, what: str, limit: str) -> None:
@@ -115,5 +115,5 @@ class BudgetExceeded(JqError):  # noqa: N818 - the name is the promise
         return f"{self.where.place()}: {message}\n{self.where.caret()}"
 
 
-class Break(Exception):  # noqa: N818 - control flow of label/break, never seen outside
+class Break(Exception):
     """Carries control from `break $name` to its label; compared by identity."""

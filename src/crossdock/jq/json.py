@@ -29,7 +29,7 @@ _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
 
 class JsonError(JqError, ValueError):
-    """Text that is not strict JSON. `path` leads to the place as far as it was understood, `offset` is in characters."""
+    """Text that is not strict JSON. `path` leads to the place as far as it was understood."""
 
     def __init__(self, problem: str, path: str, line: int, column: int) -> None:
         self.problem = problem
@@ -43,9 +43,7 @@ class JsonError(JqError, ValueError):
         return f"{self.problem}{inside} at line {self.line}, column {self.column}"
 
 
-def loads(
-    data: bytes | str, *, duplicates: Literal["refuse", "last"] = "refuse", max_depth: int = MAX_DEPTH
-) -> Any:
+def loads(data: bytes | str, *, duplicates: Literal["refuse", "last"] = "refuse", max_depth: int = MAX_DEPTH) -> Any:
     """The value of one JSON text: integers exact to 4,300 digits, all other numbers as Decimal.
 
     Refuses what RFC 8259 does not allow (NaN, trailing commas, invalid UTF-8, …), and duplicate keys unless
@@ -183,7 +181,9 @@ class _Reader:
                         stack[-1] = (container, self.key(container))
                     break
                 if not text.startswith("]" if isinstance(container, list) else "}", self.offset):
-                    raise self.fail("expected a comma or the end of the " + ("array" if isinstance(container, list) else "object"))
+                    raise self.fail(
+                        "expected a comma or the end of the " + ("array" if isinstance(container, list) else "object")
+                    )
                 self.offset += 1
                 value = container
                 stack.pop()
@@ -209,15 +209,13 @@ class _Reader:
             return self.string()
         if letter in "-0123456789" and (match := _NUMBER.match(text, at)):
             following = text[match.end() : match.end() + 1]
-            if following.isalnum() or following in ("+", "-", ".", "_") and following:
+            if following.isalnum() or (following in ("+", "-", ".", "_") and following):
                 raise self.fail("invalid number")
             self.offset = match.end()
             try:
                 return parse_number(match.group())
             except RunError:
-                raise self.fail(
-                    f"number too long (at most {NUMBER_DIGITS:,} digits, exponent within 18)", at
-                ) from None
+                raise self.fail(f"number too long (at most {NUMBER_DIGITS:,} digits, exponent within 18)", at) from None
         for word, value in _WORDS.items():
             if text.startswith(word, at) and not text[at + len(word) : at + len(word) + 1].isalnum():
                 self.offset += len(word)
@@ -225,8 +223,8 @@ class _Reader:
         if self.lenient:
             return self.lenient_word()
         if letter.isalpha() or letter == "-":
-            word = re.match(r"-?\w*", text[at : at + 40])
-            raise self.fail(f"{word.group() if word else letter} is not JSON")
+            found = re.match(r"-?\w*", text[at : at + 40])
+            raise self.fail(f"{found.group() if found else letter} is not JSON")
         if letter == "'":
             raise self.fail("strings stand in double quotes")
         raise self.fail(f"unexpected {letter!r}")

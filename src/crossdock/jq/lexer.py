@@ -9,8 +9,11 @@ from typing import Any
 from crossdock.jq.errors import CompileError, Source, Span
 
 KEYWORDS = frozenset(
-    "def if then elif else end as reduce foreach try catch label import include and or module __loc__".split()
-)
+    (
+        "def", "if", "then", "elif", "else", "end", "as", "reduce", "foreach", "try", "catch", "label", "import",
+        "include", "and", "or", "module", "__loc__",
+    )
+)  # fmt: skip
 
 _TOKEN = re.compile(
     r"""
@@ -126,7 +129,7 @@ class Lexer:
                 self.offset = resume
             return "\ufffd" if 0xD800 <= code < 0xE000 else chr(code)
         raise CompileError(
-            f"invalid escape \\{letter} in a string; valid are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX \\(…)",
+            f'invalid escape \\{letter} in a string; valid are \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX \\(…)',
             self.span(start, start + 2),
         )
 

@@ -53,7 +53,9 @@ class Loader:
             raise CompileError(f"more than {MAX_MODULES} modules", item.at)
         module = self.parse(path, item.at)
         if module.main is not None:
-            raise CompileError(f"module {item.path!r} holds an expression; a module is only definitions", module.main.at)
+            raise CompileError(
+                f"module {item.path!r} holds an expression; a module is only definitions", module.main.at
+            )
         self._loading.append(path)
         scope = self.scope(module, path.parent, Scope({}, {}, {}))
         self._loading.pop()

@@ -77,6 +77,17 @@ def to_int(x: Number) -> int:
     return int(x)
 
 
+def within_reach(x: Number) -> int | Decimal | float:
+    """The number itself, or ±2**62 where it is further out: for indices and counts. Not for nan."""
+    if type(x) is int:
+        return x
+    if isinstance(x, float):
+        return x if abs(x) < 2**62 else 2**62 if x > 0 else -(2**62)
+    if x.adjusted() > 18:  # type: ignore[union-attr]
+        return 2**62 if x > 0 else -(2**62)
+    return x
+
+
 def binary_error(a: Any, b: Any, done: str) -> RunError:
     return RunError(f"{shown_as(a)} and {shown_as(b)} cannot be {done}")
 
@@ -201,16 +212,14 @@ def divide(a: Any, b: Any, meter: Meter) -> Any:
     raise binary_error(a, b, "divided")
 
 
-def modulo(a: Any, b: Any, meter: Meter) -> Any:
+def modulo(a: Any, b: Any, _meter: Meter) -> Any:
     """The remainder of whole parts, with the sign of the dividend."""
     if type(a) in NUMBERS and type(b) in NUMBERS:
         if a != a or b != b:
             return math.nan
         x, y = to_int(a), abs(to_int(b))
         if y == 0:
-            raise RunError(
-                f"{shown_as(a)} and {shown_as(b)} cannot be divided (remainder) because the divisor is zero"
-            )
+            raise RunError(f"{shown_as(a)} and {shown_as(b)} cannot be divided (remainder) because the divisor is zero")
         if type(b) is float and y == 2**63:
             y -= 1
         return x % y if x >= 0 else -(-x % y)

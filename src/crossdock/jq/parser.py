@@ -5,12 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 from crossdock.jq.errors import CompileError, RunError, Source, Span
+from crossdock.jq.fold import fold
 from crossdock.jq.lexer import Lexer, Token
 from crossdock.jq.numbers import parse_number
 from crossdock.jq.syntax import (
-    Alternative, Array, Assign, Binary, Bind, BreakTo, Call, Comma, Define, Foreach, Format, Function, Identity, If,
-    Import, Index, Iterate, Label, LabelName, Literal, Logic, Module, Negate, Node, Object, Param, Pattern,
-    PatternArray, PatternObject, PatternVar, Pipe, Reduce, Slice, Text, Try, Var, Variable,
+    Alternative,
+    Array,
+    Assign,
+    Binary,
+    Bind,
+    BreakTo,
+    Call,
+    Comma,
+    Define,
+    Foreach,
+    Format,
+    Function,
+    Identity,
+    If,
+    Import,
+    Index,
+    Iterate,
+    Label,
+    LabelName,
+    Literal,
+    Logic,
+    Module,
+    Negate,
+    Node,
+    Object,
+    Param,
+    Pattern,
+    PatternArray,
+    PatternObject,
+    PatternVar,
+    Pipe,
+    Reduce,
+    Slice,
+    Text,
+    Try,
+    Var,
+    Variable,
 )  # fmt: skip
 
 _LEVELS: dict[str, tuple[int, str]] = {
@@ -233,9 +268,9 @@ class Parser:
             right = self.operators(level if side == "right" else level + 1)
             at = Span(self.source, start.start, right.at.end)
             left = _binary(at, text, left, right)
-            if side == "none" and self.token.text in _LEVELS and self.token.kind == "op":
-                if _LEVELS[self.token.text][0] == level:
-                    raise self.unexpected(f"{text} and {self.token.text} cannot be chained; use parentheses")
+            chained = self.token.kind == "op" and _LEVELS.get(self.token.text, (0, ""))[0] == level
+            if side == "none" and chained:
+                raise self.unexpected(f"{text} and {self.token.text} cannot be chained; use parentheses")
 
     def operand(self) -> Node:
         if self.at_op("-"):
@@ -430,9 +465,7 @@ class Parser:
 
     def string(self, fmt: Token | None) -> Node:
         token = self.advance()
-        parts: list[str | Node] = []
-        for part in token.parts:
-            parts.append(part if isinstance(part, str) else self.interpolation(part))
+        parts: list[str | Node] = [p if isinstance(p, str) else self.interpolation(p) for p in token.parts]
         at = token.at if fmt is None else self.since(fmt.at)
         if all(isinstance(part, str) for part in parts):
             return Literal(at, "".join(p for p in parts if isinstance(p, str)))
@@ -494,9 +527,7 @@ class Parser:
         if short is None:
             raise self.unexpected("expected : and a value after the key")
         if not self.at_op(",", "}"):
-            raise self.unexpected(
-                "expected :, a comma or } after the key (keys that are expressions need parentheses)"
-            )
+            raise self.unexpected("expected :, a comma or } after the key (keys that are expressions need parentheses)")
         return key, short
 
     def entry_value(self) -> Node:
@@ -565,6 +596,8 @@ def _binary(at: Span, op: str, left: Node, right: Node) -> Node:
         return Assign(at, op, left, right)
     if op in ("and", "or"):
         return Logic(at, op, left, right)
+    if isinstance(left, Literal) and isinstance(right, Literal) and (folded := fold(at, op, left, right)):
+        return folded
     return Binary(at, op, left, right)
 
 

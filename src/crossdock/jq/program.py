@@ -224,7 +224,9 @@ def compile_program(
     except (RecursionError, MemoryError):
         raise CompileError("the program is nested too deeply", whole) from None
     except SyntaxError as error:
-        reason = "nested too deeply" if "nest" in str(error) or "indent" in str(error) else f"beyond this compiler ({error})"
+        reason = (
+            "nested too deeply" if "nest" in str(error) or "indent" in str(error) else f"beyond this compiler ({error})"
+        )
         raise CompileError(f"the program is {reason}", whole) from None
 
 

@@ -12,9 +12,40 @@ from decimal import Decimal
 from typing import Any
 
 from crossdock.jq.syntax import (
-    Alternative, Array, Assign, Binary, Bind, BreakTo, Call, Comma, Define, Foreach, Format, Function, Identity, If,
-    Index, Iterate, Label, Literal, Logic, Negate, Node, Object, Param, Pattern, PatternArray, PatternVar, Pipe,
-    Reduce, Registered, Slice, Text, Try, Var, Variable,
+    Alternative,
+    Array,
+    Assign,
+    Binary,
+    Bind,
+    BreakTo,
+    Call,
+    Comma,
+    Define,
+    Foreach,
+    Format,
+    Function,
+    Identity,
+    If,
+    Index,
+    Iterate,
+    Label,
+    Literal,
+    Logic,
+    Negate,
+    Node,
+    Object,
+    Param,
+    Pattern,
+    PatternArray,
+    PatternVar,
+    Pipe,
+    Reduce,
+    Registered,
+    Slice,
+    Text,
+    Try,
+    Var,
+    Variable,
 )  # fmt: skip
 
 Path = tuple[str, ...]
@@ -352,7 +383,7 @@ def _heavy(parts: Parts) -> bool:
     return count > MAX_PATHS
 
 
-class _TooMuch(Exception):  # noqa: N818 - caught below
+class _TooMuch(Exception):
     """The program is too large to follow."""
 
 
@@ -362,7 +393,9 @@ def reads(tree: Node) -> frozenset[str]:
     try:
         reader.use(reader.walk(tree, Parts(frozenset({()})), Scope()))
     except (_TooMuch, RecursionError):
-        return frozenset(("."),)
+        return frozenset(
+            ("."),
+        )
     prefixes = {path[:i] for path in reader.used for i in range(len(path) + 1)}
     used = reader.used | (reader.iterated - prefixes)
     return frozenset(".".join(path) or "." for path in used)

@@ -10,7 +10,7 @@ from typing import Any
 
 from crossdock.jq.budget import STEPS_BETWEEN_CHECKS, Meter
 from crossdock.jq.errors import RunError
-from crossdock.jq.numbers import NUMBERS, to_int
+from crossdock.jq.numbers import NUMBERS, within_reach
 from crossdock.jq.text import shown, shown_as, to_text, type_name
 
 
@@ -78,7 +78,7 @@ def get(v: Any, key: Any, meter: Meter) -> Any:
         if type(v) is list:
             if key != key:
                 return None
-            i = math.floor(key) if kind is Decimal and abs(key) < 10**12 else to_int(key)
+            i = math.floor(within_reach(key))
             return v[i] if -len(v) <= i < len(v) else None
         raise cannot_index(v, key)
     if kind is dict:
@@ -98,8 +98,8 @@ def slice_bounds(length: int, start: Any, end: Any) -> tuple[int, int]:
     for bound in (start, end):
         if bound is not None and type(bound) not in NUMBERS:
             raise RunError("Array/string slice indices must be integers")
-    low = 0 if start is None or start != start else start
-    high = length if end is None or end != end else end
+    low = 0 if start is None or start != start else within_reach(start)
+    high = length if end is None or end != end else within_reach(end)
     low = min(max(low + length if low < 0 else low, 0), length)
     high = min(max(high + length if high < 0 else high, 0), length)
     first, last = math.floor(low), math.ceil(high)
@@ -218,7 +218,7 @@ def _count(n: Any, name: str) -> int:
         raise RunError(f"{name} doesn't support negative count")
     if n != n:
         return 0
-    return min(math.ceil(n) if type(n) is Decimal and abs(n) < 10**12 else to_int(n), 2**62)
+    return min(math.ceil(within_reach(n)), 2**62)
 
 
 def limited(n: Any, outputs: Iterator[Any]) -> Iterator[Any]:

@@ -129,12 +129,16 @@ def _size(value: Any, meter: Meter) -> int:
         kind = type(item)
         if kind is str:
             size += len(item)
-        elif kind is dict:
+            continue
+        if kind is dict:
             size += 4 * len(item)
             stack.extend(item.values())
         elif kind is list:
             size += len(item)
             stack.extend(item)
+        else:
+            continue
+        meter.charge(len(item) // 8 + 1)
         if size > limit:
             meter.text(size)
     return size

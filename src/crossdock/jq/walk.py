@@ -3,8 +3,31 @@
 from __future__ import annotations
 
 from crossdock.jq.syntax import (
-    Alternative, Array, Assign, Binary, Bind, Call, Comma, Define, Foreach, If, Index, Iterate, Label, Logic, Negate,
-    Node, Object, Pattern, PatternArray, PatternObject, Pipe, Reduce, Slice, Text, Try,
+    Alternative,
+    Array,
+    Assign,
+    Binary,
+    Bind,
+    Call,
+    Comma,
+    Define,
+    Foreach,
+    If,
+    Index,
+    Iterate,
+    Label,
+    Logic,
+    Negate,
+    Node,
+    Object,
+    Pattern,
+    PatternArray,
+    PatternObject,
+    Pipe,
+    Reduce,
+    Slice,
+    Text,
+    Try,
 )  # fmt: skip
 
 

@@ -172,9 +172,7 @@ def indices(v: Any, wanted: Any, meter: Meter) -> Any:
         size = len(wanted)
         if not size:
             return None
-        return [
-            i for i in range(len(v) - size + 1) if all(equal(v[i + j], wanted[j], meter) for j in range(size))
-        ]
+        return [i for i in range(len(v) - size + 1) if all(equal(v[i + j], wanted[j], meter) for j in range(size))]
     if type(v) is list:
         meter.charge(len(v))
         return [i for i, item in enumerate(v) if equal(item, wanted, meter)]

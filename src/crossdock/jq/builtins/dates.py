@@ -20,7 +20,7 @@ _LIMIT = 253_402_300_799
 
 
 def _broken_down(seconds: Any) -> list[Any]:
-    if type(seconds) is float and not math.isfinite(seconds) or abs(seconds) > _LIMIT:
+    if (type(seconds) is float and not math.isfinite(seconds)) or abs(seconds) > _LIMIT:
         raise RunError("gmtime: the time is outside the years 1 to 9999")
     whole = math.floor(seconds)
     try:
@@ -82,7 +82,8 @@ def _directive(letter: str, at: datetime) -> str:
         "k": f"{at.hour:2}", "l": f"{(at.hour + 11) % 12 + 1:2}", "G": str(at.isocalendar().year),
         "D": f"{at:%m/%d}/{at.year % 100:02}", "F": f"{at.year}-{at:%m-%d}", "R": f"{at:%H:%M}", "T": f"{at:%H:%M:%S}",
         "r": f"{at:%I:%M:%S %p}", "h": f"{at:%b}", "u": str(at.isoweekday()),
-        "c": f"{at:%a %b} {at.day:2} {at:%H:%M:%S} {at.year}", "x": f"{at:%m/%d}/{at.year % 100:02}", "X": f"{at:%H:%M:%S}",
+        "c": f"{at:%a %b} {at.day:2} {at:%H:%M:%S} {at.year}",
+        "x": f"{at:%m/%d}/{at.year % 100:02}", "X": f"{at:%H:%M:%S}",
     }  # fmt: skip
     letter = letter[-1]
     if letter in own:

@@ -65,9 +65,7 @@ def _csv(v: Any, meter: Meter) -> str:
 
 
 def _tsv(v: Any, meter: Meter) -> str:
-    cells = []
-    for item in _row(v, "tsv"):
-        cells.append(item.translate(_TSV) if type(item) is str else _cell(item, "tsv"))
+    cells = [item.translate(_TSV) if type(item) is str else _cell(item, "tsv") for item in _row(v, "tsv")]
     meter.charge(len(cells))
     return "\t".join(cells)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_DOWN, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from crossdock.jq.builtins.registry import native
@@ -126,8 +126,8 @@ _two("fmod", math.fmod)
 _two("drem", math.remainder)
 _two("remainder", math.remainder)
 _two("hypot", math.hypot)
-_two("nextafter", getattr(math, "nextafter", None) or (lambda a, b: b))
-_two("nexttoward", getattr(math, "nextafter", None) or (lambda a, b: b))
+_two("nextafter", getattr(math, "nextafter", None) or (lambda _a, b: b))
+_two("nexttoward", getattr(math, "nextafter", None) or (lambda _a, b: b))
 _two("ldexp", _ldexp)
 _two("scalb", _ldexp)
 _two("scalbln", _ldexp)
@@ -193,7 +193,8 @@ def isinfinite(v: Any) -> bool:
 
 @native("isnan", kind="bool")
 def isnan(v: Any) -> bool:
-    return _number(v) != v
+    x = _number(v)
+    return x != x
 
 
 @native("isnormal", kind="bool")

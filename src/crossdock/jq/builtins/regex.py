@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-import re2
+import re2  # type: ignore[import-untyped]
 
 from crossdock.jq.budget import Meter
 from crossdock.jq.builtins.registry import native

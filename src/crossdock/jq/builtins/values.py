@@ -124,8 +124,10 @@ def has(v: Any, key: Any) -> bool:
 def to_entries(v: Any, meter: Meter) -> list[Any]:
     if type(v) is not dict:
         keys_unsorted(v)
-        raise RunError(f"Cannot index {type_name(v)} with number (0)") if type(v) is not list else RunError(
-            f"{shown_as(v)} is an array, not an object"
+        raise (
+            RunError(f"Cannot index {type_name(v)} with number (0)")
+            if type(v) is not list
+            else RunError(f"{shown_as(v)} is an array, not an object")
         )
     meter.charge(len(v))
     return [{"key": key, "value": item} for key, item in v.items()]

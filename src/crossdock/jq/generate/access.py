@@ -37,9 +37,7 @@ def index(g: Generator, v: Ex, key: Ex) -> Ex:
     if key.kind == "int" and key.isdigit():
         return g.temp(f"({v}[{key}] if len({v}) > {key} else None) if type({v}) is list else get_index({v}, {key})")
     if key.kind is None:
-        return g.temp(
-            f"{v}.get({key}) if type({v}) is dict and type({key}) is str else get({v}, {key}, st)"
-        )
+        return g.temp(f"{v}.get({key}) if type({v}) is dict and type({key}) is str else get({v}, {key}, st)")
     return g.temp(f"get({v}, {key}, st)")
 
 

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from crossdock.jq.builtins.registry import NATIVES, Native
+from collections.abc import Callable
+
+from crossdock.jq.builtins.registry import NATIVES
 from crossdock.jq.generate.basics import weight
-from crossdock.jq.generate.core import Closure, Env, Ex, Frame, Home, K, PyClosure, truth
+from crossdock.jq.generate.core import Closure, Env, Ex, Home, K, PyClosure, truth
 from crossdock.jq.generate.forms import FORMS, Form
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.generate.loops import destructure
 from crossdock.jq.syntax import (
-    Alternative, Bind, Call, Comma, Define, Function, If, Node, Param, PatternVar, Pipe, Registered, Var,
+    Alternative,
+    Bind,
+    Call,
+    Comma,
+    Define,
+    Function,
+    If,
+    Node,
+    Param,
+    PatternVar,
+    Pipe,
+    Registered,
+    Var,
 )  # fmt: skip
+
+Arguments = list[tuple[Ex | None, Node]]
+"""For each parameter: the value of a `$name` parameter, and the node of the argument."""
 
 INLINE_WEIGHT = 60
 INLINE_LINES = 3_000
+INLINE_EXPANSIONS = 3_000
 """Once a program has this many lines of code, functions are compiled rather than inlined."""
 
 
@@ -70,15 +88,17 @@ def _call_one(g: Generator, node: Call, v: Ex, env: Env) -> Ex:
     target = node.target
     if isinstance(target, Param):
         found = env.get(target)
+        if isinstance(found, Closure) and too_many(g):
+            found = compiled_closure(g, found)
         if isinstance(found, PyClosure):
             return g.temp(f"{found.name}({v})")
         return g.one(found.node, v, found.env)
     if isinstance(target, Function):
         results: list[Ex] = []
-        if _inline(g, target):
-            _inlined(g, node, target, v, env, lambda e: results.append(g.one(target.body, v, e)))
+        if may_inline(g, target):
+            inlined(g, node, target, v, env, lambda e: results.append(g.one(target.body, v, e)))
         else:
-            _with_values(
+            with_values(
                 g, node, target, v, env, lambda args: results.append(g.temp(_python_call(g, target, v, args, env)))
             )
         return results[0]
@@ -95,15 +115,17 @@ def _call_many(g: Generator, node: Call, v: Ex, env: Env, k: K) -> None:
     target = node.target
     if isinstance(target, Param):
         found = env.get(target)
+        if isinstance(found, Closure) and too_many(g):
+            found = compiled_closure(g, found)
         if isinstance(found, PyClosure):
             _loop(g, f"{found.name}({v})", k)
         else:
             g.many(found.node, v, found.env, k)
     elif isinstance(target, Function):
-        if _inline(g, target):
-            _inlined(g, node, target, v, env, lambda e: g.many(target.body, v, e, k))
+        if may_inline(g, target):
+            inlined(g, node, target, v, env, lambda e: g.many(target.body, v, e, k))
         else:
-            _with_values(g, node, target, v, env, lambda args: _loop_or_one(g, node, target, v, args, env, k))
+            with_values(g, node, target, v, env, lambda args: _loop_or_one(g, target, v, args, env, k))
     elif (form := form_of(node)) is not None:
         form.many(g, node, v, env, k)
     else:
@@ -147,22 +169,37 @@ def _registered_call(g: Generator, node: Call, v: Ex, args: list[Ex]) -> Ex:
 # -- inlining
 
 
-def _inline(g: Generator, function: Function) -> bool:
+def may_inline(g: Generator, function: Function) -> bool:
     if function.recursive:
         return False
-    if g.line_count() > INLINE_LINES:
+    if too_many(g):
         return False
     if function.weight == 0:
         function.weight = weight(function.body, INLINE_WEIGHT + 1)
     return function.builtin or function.weight <= INLINE_WEIGHT
 
 
-def _inlined(g: Generator, node: Call, function: Function, v: Ex, env: Env, then) -> None:  # type: ignore[no-untyped-def]
+def too_many(g: Generator) -> bool:
+    """Whether enough has been written in place; also counts one expansion more."""
+    g.expansions += 1
+    return g.line_count() > INLINE_LINES or g.expansions > INLINE_EXPANSIONS
+
+
+def compiled_closure(g: Generator, found: Closure) -> PyClosure:
+    """The argument as a Python function, written once for each Python function that uses it."""
+    key = (found, g.frame)
+    if key not in g.closures:
+        g.closures[key] = closure(g, found.node, found.env)
+    return g.closures[key]
+
+
+def inlined(g: Generator, node: Call, function: Function, v: Ex, env: Env, then: Callable[[Env], None]) -> None:
+    """Runs `then` in the environment of the function's body."""
     home = g.homes.get(function) or g.root_home
     assert home is not None
     items: dict[object, object] = {}
     for param, arg in zip(function.params, node.args, strict=True):
-        items[param] = env.get(arg.target) if _passes(arg, env) else Closure(arg, env)
+        items[param] = _handed_on(arg, env) or Closure(arg, env)
     values = [(p.variable, arg) for p, arg in zip(function.params, node.args, strict=True) if p.variable]
 
     def finish(found: list[Ex]) -> None:
@@ -172,15 +209,20 @@ def _inlined(g: Generator, node: Call, function: Function, v: Ex, env: Env, then
     g.each([arg for _, arg in values], v, env, finish)
 
 
-def _passes(arg: Node, env: Env) -> bool:
-    """Whether the argument is just a parameter handed on."""
-    return isinstance(arg, Call) and isinstance(arg.target, Param) and not arg.args
+def _handed_on(arg: Node, env: Env) -> Closure | PyClosure | None:
+    """What the argument is, where it is just a parameter handed on."""
+    if isinstance(arg, Call) and isinstance(arg.target, Param):
+        found: Closure | PyClosure = env.get(arg.target)
+        return found
+    return None
 
 
 # -- compiled functions
 
 
-def _with_values(g: Generator, node: Call, function: Function, v: Ex, env: Env, then) -> None:  # type: ignore[no-untyped-def]
+def with_values(
+    g: Generator, node: Call, function: Function, v: Ex, env: Env, then: Callable[[Arguments], None]
+) -> None:
     """Evaluates the `$name` arguments; `then` gets one entry per parameter: a value, or the node of a filter."""
     wanted = [arg for p, arg in zip(function.params, node.args, strict=True) if p.variable]
 
@@ -194,7 +236,7 @@ def _with_values(g: Generator, node: Call, function: Function, v: Ex, env: Env, 
     g.each(wanted, v, env, finish)
 
 
-def _loop_or_one(g: Generator, node: Call, function: Function, v: Ex, args, env: Env, k: K) -> None:  # type: ignore[no-untyped-def]
+def _loop_or_one(g: Generator, function: Function, v: Ex, args: Arguments, env: Env, k: K) -> None:
     call = _python_call(g, function, v, args, env)
     single = function_single(g, function, tuple(g.single(arg, env) for _, arg in args))
     if single:
@@ -203,7 +245,7 @@ def _loop_or_one(g: Generator, node: Call, function: Function, v: Ex, args, env:
         _loop(g, call, k)
 
 
-def _python_call(g: Generator, function: Function, v: Ex, args, env: Env) -> str:  # type: ignore[no-untyped-def]
+def _python_call(g: Generator, function: Function, v: Ex, args: Arguments, env: Env) -> str:
     singles = tuple(g.single(arg, env) for _, arg in args)
     name = _variant(g, function, singles)
     given: list[str] = [v]
@@ -217,13 +259,13 @@ def _python_call(g: Generator, function: Function, v: Ex, args, env: Env) -> str
 
 def closure(g: Generator, arg: Node, env: Env) -> PyClosure:
     """The argument as a Python function of the input."""
-    if _passes(arg, env):
-        found = env.get(arg.target)  # type: ignore[attr-defined]
-        if isinstance(found, PyClosure):
-            return found
+    found = _handed_on(arg, env)
+    if isinstance(found, PyClosure):
+        return found
     single = g.single(arg, env)
     name, v = g.name("k"), Ex(g.name("v"))
     with g.function(f"{name}({v})"):
+        g.charge("1")
         if single:
             g.line(f"return {g.one(arg, v, env)}")
         else:
@@ -261,6 +303,7 @@ def _variant(g: Generator, function: Function, singles: tuple[bool, ...]) -> str
                 g.charge("1")
                 tail(g, function.body, v, home.env.bound(items), single)
         else:
+            g.charge("1")
             tail(g, function.body, v, home.env.bound(items), single)
         if not single:
             g.ensure_generator()
@@ -303,17 +346,23 @@ def _tail(g: Generator, node: Node, v: Ex, env: Env, single: bool) -> bool:
         for part in node.parts[:-1]:
             g.many(part, v, env, g.yielding())
         tail(g, node.parts[-1], v, env, single)
-    elif isinstance(node, Bind) and len(node.patterns) == 1 and isinstance(node.patterns[0], PatternVar) and g.single(node.source, env):
+    elif (
+        isinstance(node, Bind)
+        and len(node.patterns) == 1
+        and isinstance(node.patterns[0], PatternVar)
+        and g.single(node.source, env)
+    ):
         source = g.one(node.source, v, env)
         destructure(g, node.patterns[0], source, env, lambda e: tail(g, node.body, v, e, single))
     elif isinstance(node, Call):
-        return _tail_call(g, node, v, env, single)
+        return _tail_call(g, node, v, env)
     else:
         return False
     return True
 
 
-def _tail_call(g: Generator, node: Call, v: Ex, env: Env, single: bool) -> bool:
+def _tail_call(g: Generator, node: Call, v: Ex, env: Env) -> bool:
+    """A call of the very function being written: new values for its parameters, and another turn."""
     function = node.target
     if not isinstance(function, Function) or not function.recursive or g.frame.tail_key is None:
         return False
@@ -325,9 +374,9 @@ def _tail_call(g: Generator, node: Call, v: Ex, env: Env, single: bool) -> bool:
     given: list[str] = [v]
     for param, arg in zip(function.params, node.args, strict=True):
         if param.variable is not None:
-            if param.called and not isinstance(arg, Var) or not g.single(arg, env):
+            if (param.called and not isinstance(arg, Var)) or not g.single(arg, env):
                 return False
-        elif not (_passes(arg, env) and arg.target is param):  # type: ignore[attr-defined]
+        elif not (isinstance(arg, Call) and arg.target is param):
             return False
     for param, arg in zip(function.params, node.args, strict=True):
         if param.variable is not None:
@@ -339,6 +388,3 @@ def _tail_call(g: Generator, node: Call, v: Ex, env: Env, single: bool) -> bool:
     g.line(f"{', '.join(g.frame.tail_names)}, = {', '.join(given)},")
     g.line("continue")
     return True
-
-
-__all__ = ["Frame", "Native", "closure", "function_single", "native_call", "tail"]

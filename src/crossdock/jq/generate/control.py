@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossdock.jq.generate.core import Env, Ex, Home, K, truth
+from crossdock.jq.generate.core import IGNORED, Env, Ex, Home, K, truth
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.syntax import BreakTo, Call, Define, Identity, If, Label, Node, Try
 
@@ -60,7 +60,7 @@ def _if_many(g: Generator, node: If, v: Ex, env: Env, k: K) -> None:
                 continue
             with g.nested(header):
                 if never(branch):
-                    g.many(branch, v, env, K(lambda ex: None))
+                    g.many(branch, v, env, IGNORED)
                 else:
                     g.many(branch, v, env, k)
 
@@ -127,7 +127,7 @@ def _try_single_body(g: Generator, node: Try, v: Ex, env: Env, k: K) -> None:
     with g.nested(f"except RunError as {error}:"):
         if node.handler is not None:
             caught = g.temp(f"{error}.value")
-            g.many(node.handler, caught, env, K(lambda ex: None))
+            g.many(node.handler, caught, env, IGNORED)
     with g.nested("else:"):
         k(result)
 

@@ -46,6 +46,14 @@ class K:
         self.emit(ex)
 
 
+def _ignore(_ex: Ex) -> None:
+    return
+
+
+IGNORED = K(_ignore)
+"""For outputs that nobody takes."""
+
+
 @dataclass(slots=True, eq=False)
 class Closure:
     """An argument not yet compiled: the node, and where its names have meaning."""
@@ -121,7 +129,7 @@ class Writer:
         self.frame = Frame(None, top, top, 0)
         self.block = top
         self.span: Span | None = None
-        self.caches: list[dict[Any, Ex]] = [{}]
+        self.caches: list[dict[object, Ex]] = [{}]
         self.namespace: dict[str, Any] = {}
         self._constants: dict[tuple[type, str], str] = {}
         self._counter = 0
@@ -167,7 +175,7 @@ class Writer:
     def function(self, signature: str, home: Frame | None = None, fresh: bool = False) -> Iterator[Frame]:
         """A Python function placed at the head of `home` (the current frame unless told)."""
         parent = home or self.frame
-        saved = self.frame, self.block, self.caches
+        saved = (self.frame, self.block, self.caches)
         shell = Block(indent=parent.prologue.indent)
         body = Block(indent=shell.indent + 1)
         if body.indent > MAX_INDENT and self.span is not None:
@@ -185,10 +193,11 @@ class Writer:
         self.frame, self.block, self.caches = saved
         parent.prologue.items.append(shell)
 
-    def cached(self, key: Any) -> Ex | None:
+    def cached(self, key: object) -> Ex | None:
         for cache in reversed(self.caches):
-            if key in cache:
-                return cache[key]
+            known = cache.get(key)
+            if known is not None:
+                return known
         return None
 
     def remember(self, key: Any, ex: Ex) -> Ex:

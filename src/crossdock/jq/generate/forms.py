@@ -124,9 +124,11 @@ def _path(g: Generator, node: Call, v: Ex, env: Env, k: K) -> None:
         item = Ex(g.name(), "list")
         name, inner = g.name("g"), Ex(g.name("v"), v.kind)
         with g.function(f"{name}({inner})"):
+
             def give(p: Ex, w: Ex) -> None:
                 arrived(g, p, w)
                 g.line(f"yield list({p})")
+
             g.paths(node.args[0], Ex("()", "path"), inner, env, give)
             g.ensure_generator()
         with g.nested(f"for {item} in {name}({v}):", 1):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from typing import Any
 
-from crossdock.jq.generate.core import Env, Ex, Home, K, Writer
+from crossdock.jq.generate.core import Env, Ex, Home, K, PyClosure, Writer
 from crossdock.jq.syntax import Function, Node
 
 One = Callable[["Generator", Any, Ex, Env], Ex]
@@ -72,6 +71,8 @@ class Generator(Writer):
         self._single: dict[Any, bool] = {}
         self.assumed: dict[Any, bool] = {}
         self.root_home: Home | None = None
+        self.expansions = 0
+        self.closures: dict[Any, PyClosure] = {}
 
     # -- dispatch
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from crossdock.jq.generate.access import index
-from crossdock.jq.generate.core import Env, Ex, K
+from crossdock.jq.generate.core import IGNORED, Env, Ex, K
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.syntax import (
-    Bind, Foreach, Identity, Node, Pattern, PatternArray, PatternVar, Reduce, pattern_variables,
+    Bind,
+    Foreach,
+    Identity,
+    Node,
+    Pattern,
+    PatternArray,
+    PatternVar,
+    Reduce,
+    pattern_variables,
 )  # fmt: skip
 from crossdock.jq.walk import pattern_nodes
 
@@ -62,9 +70,7 @@ def _bind_unknown(env: Env, patterns: list[Pattern]) -> Env:
     return env.bound({v: Ex("None") for p in patterns for v in pattern_variables(p)})
 
 
-def alternatives(
-    g: Generator, patterns: list[Pattern], v: Ex, env: Env, body: Callable[[Env, K], None], k: K
-) -> None:
+def alternatives(g: Generator, patterns: list[Pattern], v: Ex, env: Env, body: Callable[[Env, K], None], k: K) -> None:
     """`?//`: the first pattern for which neither binding nor body fails. Must be written inside a generator."""
     nulls = env.bound({x: Ex("None", "null") for p in patterns for x in pattern_variables(p)})
     failed = g.name()
@@ -144,7 +150,7 @@ def _fold(g: Generator, node: Reduce, v: Ex, env: Env, start: Ex) -> Ex:
             g.many(node.update, now, inner, K(lambda ex: g.line(f"{last} = {ex}"), cheap=True, safe=True))
             g.line(f"{state} = {last}")
 
-    nothing = K(lambda ex: None)
+    nothing = IGNORED
     if len(node.patterns) == 1:
         g.many(node.source, v, env, K(lambda ex: bind_each(g, node.patterns, ex, env, update, nothing)))
     else:
@@ -158,9 +164,7 @@ def _fold_alternatives(g: Generator, node: Reduce, v: Ex, env: Env, state: Ex) -
     def each(source: Ex) -> None:
         name, inner, old, item = g.name("g"), Ex(g.name("v")), Ex(g.name("v")), Ex(g.name())
         with g.function(f"{name}({inner}, {old})"):
-            alternatives(
-                g, node.patterns, inner, env, lambda e, k: g.many(node.update, old, e, k), g.yielding()
-            )
+            alternatives(g, node.patterns, inner, env, lambda e, k: g.many(node.update, old, e, k), g.yielding())
             g.ensure_generator()
         with g.nested(f"for {item} in {name}({source}, {state}):", 1):
             g.line(f"{state} = {item}")
@@ -185,13 +189,14 @@ def _foreach_single(_g: Generator, _node: Foreach, _env: Env) -> bool:
 
 @many_rule(Foreach)
 def _foreach_many(g: Generator, node: Foreach, v: Ex, env: Env, k: K) -> None:
-    if len(node.patterns) > 1:
-        raise_unsupported(g, node)
     extract: Node = node.extract or Identity(node.at)
 
     def run(start: Ex) -> None:
         state = Ex(g.name("s"))
         g.line(f"{state} = {start}")
+        if len(node.patterns) > 1:
+            g.many(node.source, v, env, K(lambda ex: _foreach_alternatives(g, node, ex, state, env, k)))
+            return
 
         def update(inner: Env, _k: K) -> None:
             def emit(ex: Ex) -> None:
@@ -201,14 +206,26 @@ def _foreach_many(g: Generator, node: Foreach, v: Ex, env: Env, k: K) -> None:
             cheap = k.cheap and node.extract is None
             g.many(node.update, g.temp(state), inner, K(emit, cheap=cheap, safe=k.safe and cheap))
 
-        g.many(
-            node.source, v, env, K(lambda ex: bind_each(g, node.patterns, ex, env, update, K(lambda e: None)))
-        )
+        g.many(node.source, v, env, K(lambda ex: bind_each(g, node.patterns, ex, env, update, IGNORED)))
 
     g.many(node.start, v, env, K(run))
 
 
-def raise_unsupported(g: Generator, node: Foreach) -> None:
-    from crossdock.jq.errors import CompileError
+def _foreach_alternatives(g: Generator, node: Foreach, source: Ex, state: Ex, env: Env, k: K) -> None:
+    """With `?//` a generator is given the state, and yields each next state, then with it what is extracted."""
+    extract: Node = node.extract or Identity(node.at)
+    name, inner, old = g.name("g"), Ex(g.name("v")), Ex(g.name("v"))
 
-    raise CompileError("?// in a foreach is not supported; bind the item first and destructure it inside", node.at)
+    def body(e: Env, give: K) -> None:
+        def updated(new: Ex) -> None:
+            give(Ex(f"({new}, NOTHING)"))
+            g.many(extract, new, e, K(lambda ex: give(Ex(f"({new}, {ex})"))))
+
+        g.many(node.update, old, e, K(updated))
+
+    with g.function(f"{name}({inner}, {old})"):
+        alternatives(g, node.patterns, inner, env, body, g.yielding())
+        g.ensure_generator()
+    item = Ex(g.name())
+    with g.nested(f"for {state}, {item} in {name}({source}, {state}):", 1), g.nested(f"if {item} is not NOTHING:"):
+        k(item)

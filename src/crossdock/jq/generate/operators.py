@@ -166,9 +166,11 @@ def _alternative_many(g: Generator, node: Alternative, v: Ex, env: Env, k: K) ->
     from crossdock.jq.generate.control import never
 
     if never(node.right):
+
         def keep(ex: Ex) -> None:
             with g.nested(f"if {truth(ex)}:"):
                 found_any(ex)
+
         found = g.temp("False", "bool") if not g.single(node.left, env) else None
 
         def found_any(ex: Ex) -> None:

@@ -6,15 +6,53 @@ the end of the path expression, is an error.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from crossdock.jq.generate.basics import pipe_parts
-from crossdock.jq.generate.calls import closure, form_of, function_single
+from crossdock.jq.generate.calls import (
+    Arguments,
+    closure,
+    form_of,
+    function_single,
+    inlined,
+    may_inline,
+    too_many,
+    with_values,
+)  # fmt: skip
 from crossdock.jq.generate.control import never
-from crossdock.jq.generate.core import Closure, Env, Ex, Home, K, PyClosure, falsity, truth
+from crossdock.jq.generate.core import IGNORED, Closure, Env, Ex, Home, K, PyClosure, falsity, truth
 from crossdock.jq.generate.generator import PATHS, Generator, PathK, paths_rule
 from crossdock.jq.generate.loops import bind_each, destructure
 from crossdock.jq.syntax import (
-    Alternative, Array, Assign, Binary, Bind, BreakTo, Call, Comma, Define, Foreach, Format, Function, Identity, If,
-    Index, Iterate, Label, Literal, Logic, Negate, Node, Object, Param, Pipe, Reduce, Slice, Text, Try, Var,
+    Alternative,
+    Array,
+    Assign,
+    Binary,
+    Bind,
+    BreakTo,
+    Call,
+    Comma,
+    Define,
+    Foreach,
+    Format,
+    Function,
+    Identity,
+    If,
+    Index,
+    Iterate,
+    Label,
+    Literal,
+    Logic,
+    Negate,
+    Node,
+    Object,
+    Param,
+    Pipe,
+    Reduce,
+    Slice,
+    Text,
+    Try,
+    Var,
 )  # fmt: skip
 
 
@@ -113,10 +151,14 @@ def _pipe(g: Generator, node: Pipe, p: Ex, v: Ex, env: Env, k: PathK) -> None:
 
 @paths_rule(Comma)
 def _comma(g: Generator, node: Comma, p: Ex, v: Ex, env: Env, k: PathK) -> None:
-    _forked(g, node, p, v, env, k, lambda q, w, then: [g.paths(part, q, w, env, then) for part in node.parts])
+    def write(q: Ex, w: Ex, then: PathK) -> None:
+        for part in node.parts:
+            g.paths(part, q, w, env, then)
+
+    _forked(g, p, v, k, write)
 
 
-def _forked(g: Generator, _node: Node, p: Ex, v: Ex, _env: Env, k: PathK, write) -> None:  # type: ignore[no-untyped-def]
+def _forked(g: Generator, p: Ex, v: Ex, k: PathK, write: Callable[[Ex, Ex, PathK], None]) -> None:
     """Writes a fork in a generator of its own, so that `k` is written once."""
     if k == g.yield_pair:
         write(p, v, k)
@@ -146,7 +188,7 @@ def _if(g: Generator, node: If, p: Ex, v: Ex, env: Env, k: PathK) -> None:
     if never(node.then) or never(otherwise):
         write(p, v, k)
     else:
-        _forked(g, node, p, v, env, k, write)
+        _forked(g, p, v, k, write)
 
 
 @paths_rule(Alternative)
@@ -163,7 +205,7 @@ def _alternative(g: Generator, node: Alternative, p: Ex, v: Ex, env: Env, k: Pat
         with g.nested(f"if {falsity(found)}:"):
             g.paths(node.right, q, w, env, then)
 
-    _forked(g, node, p, v, env, k, write)
+    _forked(g, p, v, k, write)
 
 
 @paths_rule(Try)
@@ -178,7 +220,7 @@ def _try(g: Generator, node: Try, p: Ex, v: Ex, env: Env, k: PathK) -> None:
             with g.nested(f"if {failed}:"):
                 g.many(node.handler, caught, env, K(lambda ex: then(Ex("None"), ex)))
 
-    _forked(g, node, p, v, env, k, write)
+    _forked(g, p, v, k, write)
 
 
 @paths_rule(Bind)
@@ -187,7 +229,7 @@ def _bind(g: Generator, node: Bind, p: Ex, v: Ex, env: Env, k: PathK) -> None:
         if len(node.patterns) == 1:
             destructure(g, node.patterns[0], source, env, lambda e: g.paths(node.body, p, v, e, k))
             return
-        qq, ww, pair = Ex(g.name("p")), Ex(g.name()), Ex(g.name())
+        qq, ww = Ex(g.name("p")), Ex(g.name())
 
         def unpack(item: Ex) -> None:
             g.line(f"{qq}, {ww} = {item}")
@@ -199,7 +241,6 @@ def _bind(g: Generator, node: Bind, p: Ex, v: Ex, env: Env, k: PathK) -> None:
 
             g.paths(node.body, p, v, e, give)
 
-        del pair
         bind_each(g, node.patterns, source, env, body, K(unpack))
 
     g.many(node.source, v, env, K(each))
@@ -238,7 +279,7 @@ def _reduce(g: Generator, node: Reduce, p: Ex, v: Ex, env: Env, k: PathK) -> Non
             g.paths(node.update, np, nv, inner, lambda a, b: g.line(f"{lp}, {lv} = {a}, {b}"))
             g.line(f"{sp}, {sv} = {lp}, {lv}")
 
-        g.many(node.source, v, env, K(lambda ex: bind_each(g, node.patterns, ex, env, update, K(lambda e: None))))
+        g.many(node.source, v, env, K(lambda ex: bind_each(g, node.patterns, ex, env, update, IGNORED)))
         k(g.temp(sp), g.temp(sv))
 
     g.paths(node.start, p, v, env, start)
@@ -259,7 +300,7 @@ def _foreach(g: Generator, node: Foreach, p: Ex, v: Ex, env: Env, k: PathK) -> N
 
             g.paths(node.update, g.temp(sp), g.temp(sv), inner, emit)
 
-        g.many(node.source, v, env, K(lambda ex: bind_each(g, node.patterns, ex, env, update, K(lambda e: None))))
+        g.many(node.source, v, env, K(lambda ex: bind_each(g, node.patterns, ex, env, update, IGNORED)))
 
     g.paths(node.start, p, v, env, start)
 
@@ -269,11 +310,11 @@ def _foreach(g: Generator, node: Foreach, p: Ex, v: Ex, env: Env, k: PathK) -> N
 
 @paths_rule(Call)
 def _call(g: Generator, node: Call, p: Ex, v: Ex, env: Env, k: PathK) -> None:
-    from crossdock.jq.generate.calls import _inline, _inlined, _with_values
-
     target = node.target
     if isinstance(target, Param):
         found = env.get(target)
+        if isinstance(found, Closure) and too_many(g):
+            found = _compiled_closures(g, found)
         if isinstance(found, PyClosure):
             qq, ww = Ex(g.name("p")), Ex(g.name())
             with g.nested(f"for {qq}, {ww} in {found.paths}({p}, {v}):", 1):
@@ -281,16 +322,16 @@ def _call(g: Generator, node: Call, p: Ex, v: Ex, env: Env, k: PathK) -> None:
         else:
             g.paths(found.node, p, v, found.env, k)
     elif isinstance(target, Function):
-        if _inline(g, target):
-            _inlined(g, node, target, v, env, lambda e: g.paths(target.body, p, v, e, k))
+        if may_inline(g, target):
+            inlined(g, node, target, v, env, lambda e: g.paths(target.body, p, v, e, k))
         else:
-            _with_values(g, node, target, v, env, lambda args: _loop(g, target, p, v, args, env, k))
+            with_values(g, node, target, v, env, lambda args: _loop(g, target, p, v, args, env, k))
     else:
         form = form_of(node)
         if form is not None and form.paths is not None:
             form.paths(g, node, p, v, env, k)
         elif never(node):
-            g.many(node, v, env, K(lambda ex: None))
+            g.many(node, v, env, IGNORED)
         elif node.target is None and (node.name, len(node.args)) == ("getpath", 1):
             _getpath(g, node, p, v, env, k)
         else:
@@ -306,7 +347,7 @@ def _getpath(g: Generator, node: Call, p: Ex, v: Ex, env: Env, k: PathK) -> None
     g.many(node.args[0], v, env, K(keyed))
 
 
-def _loop(g: Generator, function: Function, p: Ex, v: Ex, args, env: Env, k: PathK) -> None:  # type: ignore[no-untyped-def]
+def _loop(g: Generator, function: Function, p: Ex, v: Ex, args: Arguments, env: Env, k: PathK) -> None:
     singles = tuple(g.single(arg, env) for _, arg in args)
     name = _variant(g, function, singles)
     given: list[str] = [p, v]
@@ -328,9 +369,17 @@ def _closures(g: Generator, arg: Node, env: Env) -> PyClosure:
     value = closure(g, arg, env)
     name, q, w = g.name("k"), Ex(g.name("p")), Ex(g.name("v"))
     with g.function(f"{name}({q}, {w})"):
+        g.charge("1")
         g.paths(arg, q, w, env, g.yield_pair)
         g.ensure_generator()
     return PyClosure(value.name, value.many, name)
+
+
+def _compiled_closures(g: Generator, found: Closure) -> PyClosure:
+    key = (found, g.frame, "paths")
+    if key not in g.closures:
+        g.closures[key] = _closures(g, found.node, found.env)
+    return g.closures[key]
 
 
 def _variant(g: Generator, function: Function, singles: tuple[bool, ...]) -> str:
@@ -357,6 +406,3 @@ def _variant(g: Generator, function: Function, singles: tuple[bool, ...]) -> str
         g.paths(function.body, p, v, home.env.bound(items), g.yield_pair)
         g.ensure_generator()
     return name
-
-
-__all__ = ["Closure", "arrived"]
