@@ -262,3 +262,15 @@ def test_yen_have_no_cents(maps: dict[str, Map]) -> None:
     changed = {"currency": "JPY", "line_items": [line], "shipping_lines": [], "current_total_tax": "0"}
     data = run(maps, **changed, **sums, total_price_set=seen)["order"]["data"]
     assert data["total"] == {"amount": "2000", "currency": "JPY"}
+
+
+def test_a_line_that_an_edit_shortens_keeps_its_share_to_the_cent(maps: dict[str, Map]) -> None:
+    """1.10 off three units is 0.3666… for one: the line keeps 0.37, and the total is still Shopify's."""
+    line = {**ORDER["line_items"][0], "quantity": 3, "current_quantity": 1}
+    line |= {"discount_allocations": [{"amount": "1.10"}], "tax_lines": [{"title": "HST", "price": "7.66"}]}
+    sums = {"current_subtotal_price": "19.63", "current_total_tax": "3.85", "current_total_price": "33.48"}
+    data = run(maps, line_items=[line], **sums)["order"]["data"]
+    (kept,) = data["lines"]
+    assert (kept["quantity"], kept["discount"]["amount"], kept["total"]["amount"]) == (1, "0.37", "19.63")
+    assert kept["tax"][0]["amount"]["amount"] == "2.55"
+    assert (data["total"]["amount"], data["rounding"]["amount"]) == ("33.48", "0.00")

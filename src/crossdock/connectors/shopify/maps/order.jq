@@ -13,19 +13,20 @@ def taken_off:
     carriage: [.[].shipping[]] | total_of(.amount), carriage_tax: [.[].shipping[]] | total_of(.tax),
     adjusted: ([.[].adjustments[]] | total_of(.amount) + total_of(.tax)) };
 
+# The share of `$part` units in an amount for `$whole` units, to the cent, halves up.
+def share($part; $whole; $currency):
+  if $part == $whole or $whole == 0 then .
+  else money_allocate(money(.; $currency); [$part, $whole - $part])[0].amount | tonumber end;
+
 def sold_lines($refunds; $currency):
   [ .[]
     | . as $line
     | ([$refunds[].lines[] | select(.line == $line.id) | .quantity] | add // 0) as $refunded
     | ($line.current + $refunded) as $quantity
-    | ($line.discounts | total_of(.)) as $discount
     | $line + {
         quantity: $quantity, refunded: $refunded, edited: ($quantity != $line.ordered),
-        discount: (if $quantity == $line.ordered or $line.ordered == 0 then $discount
-          else money_round($discount * $quantity / $line.ordered; $currency).amount | tonumber end),
-        tax: [$line.taxes[] | { title, rate, amount: (.amount | exact
-          | if $quantity == $line.ordered or $line.ordered == 0 then .
-            else money_round(. * $quantity / $line.ordered; $currency).amount | tonumber end) }]
+        discount: ($line.discounts | total_of(.) | share($quantity; $line.ordered; $currency)),
+        tax: [$line.taxes[] | { title, rate, amount: (.amount | exact | share($quantity; $line.ordered; $currency)) }]
       }
     | .net = (.price | exact) * $quantity - .discount ];
 
