@@ -209,15 +209,17 @@ class HubSpotSimulator(Simulator):
         self.limits = Limits()
 
     def _announce(self, source: str) -> int:
-        """Sends what happened since the last time, in arrays of up to a hundred; returns the number of events."""
+        """Sends what happened since the last time, in arrays of up to a hundred; returns how many arrays."""
         happened, self.portal.events = self.portal.events, []
-        told = events.lines(happened, self.portal_id, APP_ID, source, self.rng)
         assert self.webhooks is not None
-        for chunk in events.chunked(told):
+        if self.webhooks.target is None:
+            return 0
+        chunks = events.chunked(events.lines(happened, self.portal_id, APP_ID, source, self.rng))
+        headers = {"content-type": "application/json;charset=UTF-8"}
+        for chunk in chunks:
             webhook_id = f"{self.rng.getrandbits(64):016x}"
-            headers = {"content-type": "application/json;charset=UTF-8"}
             self.webhooks.queue(Webhook(webhook_id, encode_json(chunk), headers, numbered=events.numbered(chunk)))
-        return len(told)
+        return len(chunks)
 
     def _sign(self, webhook: Webhook, url: str, civil: float) -> Mapping[str, str]:
         """Anew for each attempt: the timestamp is part of it, in milliseconds."""
