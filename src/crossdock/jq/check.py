@@ -79,8 +79,9 @@ class Checker:
 
     def raise_problems(self) -> None:
         if self.problems:
-            first = self.problems[0]
-            first.problems = tuple(self.problems)
+            ordered = sorted(self.problems, key=lambda problem: problem.span.start)
+            first = ordered[0]
+            first.problems = tuple(ordered)
             raise first
 
     # -- walking

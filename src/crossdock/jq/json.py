@@ -65,7 +65,7 @@ def loads(data: bytes | str, *, duplicates: Literal["refuse", "last"] = "refuse"
 def dumps(value: Any) -> bytes:
     """Compact JSON in UTF-8, numbers with their digits as they are. Infinities become the largest double, nan null.
 
-    Raises RunError for what is not JSON: other Python types, keys that are not strings.
+    Meant for what `loads` and programs give. Raises RunError for objects that have no JSON form.
     """
     return to_bytes(value)
 

@@ -1,0 +1,69 @@
+"""Errors tell a person where and what next."""
+
+from __future__ import annotations
+
+import pytest
+
+from crossdock import jq
+
+
+@pytest.mark.parametrize(
+    ("program", "place", "message"),
+    [
+        (".a |\n  slect(.b)", (2, 3), "did you mean select?"),
+        (". as $name | $nmae", (1, 14), "did you mean $name?"),
+        ("map(.a; .b)", (1, 1), "map takes 1 argument"),
+        ("[.a, .b", (1, 8), "the [ at line 1, column 1 is still open"),
+        ('"abc', (1, 1), "never closed"),
+        ('"\\v"', (1, 2), "invalid escape"),
+        ("@base46", (1, 1), "did you mean @base64?"),
+        ("if .a then 1", (1, 13), "expected end"),
+        ("{a: 1, (2): 3}", (1, 9), "cannot use number (2) as object key"),
+        ("{1 + 2: 3}", (1, 2), "quote the number"),
+        ("break $out", (1, 1), "no label $out"),
+        ('test("(?=x)")', (1, 6), "lookahead"),
+        ('test("(x")', (1, 6), "Regex failure"),
+        ("1 < 2 < 3", (1, 7), "cannot be chained"),
+        ("a;", (1, 2), "unexpected ;"),
+        ("", (1, 1), ""),
+    ],
+)
+def test_a_refused_program_names_place_and_remedy(program: str, place: tuple[int, int], message: str) -> None:
+    if not program:
+        assert jq.compile(program).first(1) == 1
+        return
+    with pytest.raises(jq.CompileError) as caught:
+        jq.compile(program)
+    assert (caught.value.line, caught.value.column) == place
+    assert message in str(caught.value)
+    assert "^" in caught.value.caret
+
+
+def test_all_unknown_names_are_told_at_once() -> None:
+    with pytest.raises(jq.CompileError) as caught:
+        jq.compile("foo | bar | $baz", name="maps/order.jq")
+    assert [p.message.split(" ")[0] for p in caught.value.problems] == ["foo/0", "bar/0", "$baz"]
+    assert "maps/order.jq:1:7" in str(caught.value)
+
+
+def test_a_failed_run_names_the_place_in_the_program() -> None:
+    program = jq.compile("{\n  id,\n  total: (.lines | map(.price * 2) | add)\n}", name="m.jq")
+    with pytest.raises(jq.RunError) as caught:
+        program.first({"id": 1, "lines": [{"price": {}}]})
+    assert caught.value.where is not None
+    assert (caught.value.where.line, caught.value.where.column) == (3, 24)
+    assert str(caught.value).startswith("m.jq:3:24: object ({}) and number (2) cannot be multiplied")
+
+
+def test_the_value_of_an_error_is_kept() -> None:
+    with pytest.raises(jq.RunError) as caught:
+        jq.compile("error({code: 7})").first(None)
+    assert caught.value.value == {"code": 7}
+
+
+def test_a_variable_that_is_not_given_is_the_callers_mistake() -> None:
+    program = jq.compile("$a", variables=["a"])
+    with pytest.raises(TypeError, match=r"needs \$a"):
+        program.first(1)
+    with pytest.raises(TypeError, match=r"no \$b"):
+        program.first(1, a=1, b=2)
