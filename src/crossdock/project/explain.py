@@ -178,7 +178,7 @@ def fields_at(model: Any, path: Path) -> list[str]:
 
 def _below(annotation: Any, path: Path) -> list[str]:
     names = fields_at(annotation, path)
-    for each in _branches(annotation):
+    for each in branches(annotation):
         if get_origin(each) in (dict, Mapping, list, tuple) and path:
             names += _below(get_args(each)[-1 if get_origin(each) in (dict, Mapping) else 0], path[1:])
     return names
@@ -193,9 +193,9 @@ def _about(model: Any, path: Path) -> str:
         if field is None:
             continue
         if len(path) == 1:
-            example = f", for example `{_written(field.examples[0])}`" if field.examples else ""
+            example = f", for example `{written(field.examples[0])}`" if field.examples else ""
             return f"{(field.description or '').rstrip('.')}{example}"
-        for branch in _branches(field.annotation):
+        for branch in branches(field.annotation):
             origin = get_origin(branch)
             if origin in (dict, Mapping) and len(path) > 2:
                 return _about(get_args(branch)[1], path[2:])
@@ -204,12 +204,19 @@ def _about(model: Any, path: Path) -> str:
     return ""
 
 
-def _written(example: Any) -> str:
-    if isinstance(example, list | tuple):
-        return f"[{', '.join(map(_written, example))}]"
-    if isinstance(example, Mapping):
-        return "{" + ", ".join(f"{name}: {_written(value)}" for name, value in example.items()) + "}"
-    return str(example)
+def written(example: Any) -> str:
+    """An example as a person would write it in YAML, on one line."""
+    match example:
+        case list() | tuple():
+            return f"[{', '.join(map(written, example))}]"
+        case Mapping():
+            return "{" + ", ".join(f"{name}: {written(value)}" for name, value in example.items()) + "}"
+        case bool():
+            return str(example).lower()
+        case str() if example.replace(".", "").isdigit():
+            return f'"{example}"'
+        case _:
+            return str(example)
 
 
 def _field(model: type[BaseModel], name: str | int) -> Any:
@@ -219,18 +226,19 @@ def _field(model: type[BaseModel], name: str | int) -> Any:
     return None
 
 
-def _branches(annotation: Any) -> Iterator[Any]:
+def branches(annotation: Any) -> Iterator[Any]:
+    """The alternatives of an annotation, without what it is annotated with."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _branches(get_args(annotation)[0])
+        yield from branches(get_args(annotation)[0])
     elif origin in (Union, types.UnionType):
         for each in get_args(annotation):
-            yield from _branches(each)
+            yield from branches(each)
     else:
         yield annotation
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    for each in _branches(annotation):
+    for each in branches(annotation):
         if isinstance(each, type) and issubclass(each, BaseModel):
             yield each

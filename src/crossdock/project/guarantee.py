@@ -58,7 +58,7 @@ def _of_the_action(flow: Flow) -> list[str]:
                 said.append(f"by {effect}")
     if action.finds and action.match:
         said.append(f"before a first create it looks for the record by {', '.join(action.match)}")
-    elif action.links:
+    elif action.links and EffectClass.UPSERT not in action.effects:
         said.append("it does not look for records that exist already: the first write creates one")
     if action.batch_size > 1:
         said.append(f"up to {action.batch_size} are sent in one request, each with its own outcome")
