@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -112,10 +113,8 @@ def test_deep_values_are_errors_or_results_but_never_crashes() -> None:
         "tostream",
         "@text",
     ):
-        try:
-            jq.compile(f"{program} | 1").all(deep)
-        except jq.JqError as error:
-            assert str(error)
+        with contextlib.suppress(jq.RunError, jq.BudgetExceeded):
+            assert set(jq.compile(f"{program} | 1").all(deep)) == {1}
 
 
 @pytest.mark.parametrize(
@@ -142,10 +141,8 @@ def test_deep_values_are_errors_or_results_but_never_crashes() -> None:
 )
 def test_monstrous_programs_compile_or_are_refused(program: str) -> None:
     limit = sys.getrecursionlimit()
-    try:
-        jq.compile(program, budget=BUDGET)
-    except jq.CompileError as error:
-        assert error.caret
+    with contextlib.suppress(jq.CompileError):
+        assert jq.compile(program, budget=BUDGET).source
     assert sys.getrecursionlimit() == limit
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from decimal import Decimal
 from typing import Any
 
@@ -102,7 +103,5 @@ def test_what_is_written_reads_back_the_same(value: Any) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]",:0123456789.eE+-\\untrufalse \n', max_size=60))
 def test_any_bytes_are_a_value_or_a_json_error(data: bytes | str) -> None:
-    try:
-        jq.loads(data)
-    except jq.JsonError as error:
-        assert str(error)
+    with contextlib.suppress(jq.JsonError):
+        assert jq.dumps(jq.loads(data))

@@ -53,10 +53,14 @@ def covered(path: tuple[str, ...], reads: frozenset[str]) -> bool:
     [
         ".a.b", "[.[] | tostring?]", "to_entries", "del(.a)", ".a.b = .c", "reduce .c[] as $x (.a; .b)", "[..]",
         "def r: ., (.[]? | r); [r]", "[.a, .c] | .[0].b", "{x: .a} + {y: .c} | .x.b", "[paths]", "path(.a | .b)",
-        ". as [$x] ?// {a: $x} | $x", "[limit(2; .c[])]", "[foreach .c[] as $x (0; . + $x; [., $x])]", "getpath([\"a\", \"b\"])",
+
+        ". as [$x] ?// {a: $x} | $x", "[limit(2; .c[])]", "[foreach .c[] as $x (0; . + $x; [., $x])]",
+        "getpath([\"a\", \"b\"])",
         "def f(g): [g, (.a | g)]; f(.b?)", "try error(.a.b) catch .", "tojson", "@json \"v\\(.a)\"", "group_by(.b)?",
-        "[.c | .[1:][]]", "INDEX(.c[]; .) | keys", "any(.c[]; . == 2)", ".a |= (.b | tostring)", "label $f | .a.b, break $f",
-        "[splits(.a.t; .a.t)?], .a.b", ".c as [$p, $q] | $q", "pick(.a.b)", "[.a | .b, .t] | add?", "map_values(1)", "isempty(.c[])",
+        "[.c | .[1:][]]", "INDEX(.c[]; .) | keys", "any(.c[]; . == 2)", ".a |= (.b | tostring)",
+        "label $f | .a.b, break $f",
+        "[splits(.a.t; .a.t)?], .a.b", ".c as [$p, $q] | $q", "pick(.a.b)", "[.a | .b, .t] | add?",
+        "map_values(1)", "isempty(.c[])",
     ],
 )  # fmt: skip
 def test_changing_what_is_not_read_changes_no_output(program: str) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from crossdock.jq.budget import Meter
 from crossdock.jq.builtins.registry import native
+from crossdock.jq.builtins.values import length
 from crossdock.jq.errors import RunError
-from crossdock.jq.numbers import NUMBERS
+from crossdock.jq.numbers import NUMBERS, to_int
 from crossdock.jq.order import compare, equal, less, sorted_pairs, sorted_values
-from crossdock.jq.runtime import cannot_index, elements, to_string
+from crossdock.jq.runtime import cannot_index, elements, get, to_string
 from crossdock.jq.text import shown_as
 
 
@@ -233,14 +234,10 @@ def bsearch(v: Any, wanted: Any, meter: Meter) -> int:
 @native("transpose", meter=True, kind="list")
 def transpose(v: Any, meter: Meter) -> list[Any]:
     rows = elements(v)
-    width = 0
-    for row in rows:
-        if row is not None and type(row) is not list:
-            raise cannot_index(row, 0)
-        width = max(width, len(row or ()))
+    width = max((to_int(length(row)) for row in rows), default=0)
     meter.array(width * len(rows))
     meter.charge(width * len(rows))
-    return [[(row or [])[i] if row and i < len(row) else None for row in rows] for i in range(width)]
+    return [[get(row, i, meter) for row in rows] for i in range(width)]
 
 
 @native("_tostream", meter=True, kind="list")

@@ -117,18 +117,18 @@ def has(v: Any, key: Any) -> bool:
         return key in v
     if type(v) is list and type(key) in NUMBERS:
         return bool(0 <= key < len(v))
+    if v is None and (type(key) is str or type(key) in NUMBERS):
+        return False
     raise RunError(f"Cannot check whether {type_name(v)} has a {type_name(key)} key")
 
 
 @native("to_entries", kind="list", meter=True)
 def to_entries(v: Any, meter: Meter) -> list[Any]:
+    if type(v) is list:
+        meter.charge(len(v))
+        return [{"key": i, "value": item} for i, item in enumerate(v)]
     if type(v) is not dict:
         keys_unsorted(v)
-        raise (
-            RunError(f"Cannot index {type_name(v)} with number (0)")
-            if type(v) is not list
-            else RunError(f"{shown_as(v)} is an array, not an object")
-        )
     meter.charge(len(v))
     return [{"key": key, "value": item} for key, item in v.items()]
 

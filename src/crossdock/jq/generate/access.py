@@ -28,7 +28,7 @@ def field(g: Generator, v: Ex, key: Ex) -> Ex:
 
 
 def index(g: Generator, v: Ex, key: Ex) -> Ex:
-    if not v.isidentifier():
+    if not v.isidentifier() or v in ("None", "True", "False"):
         v = g.temp(v, v.kind)
     if key.kind == "str":
         if key.isidentifier():

@@ -166,7 +166,9 @@ def _fold_alternatives(g: Generator, node: Reduce, v: Ex, env: Env, state: Ex) -
         with g.function(f"{name}({inner}, {old})"):
             alternatives(g, node.patterns, inner, env, lambda e, k: g.many(node.update, old, e, k), g.yielding())
             g.ensure_generator()
-        with g.nested(f"for {item} in {name}({source}, {state}):", 1):
+        now = g.temp(state)
+        g.line(f"{state} = None")
+        with g.nested(f"for {item} in {name}({source}, {now}):", 1):
             g.line(f"{state} = {item}")
 
     g.many(node.source, v, env, K(each))
@@ -204,7 +206,10 @@ def _foreach_many(g: Generator, node: Foreach, v: Ex, env: Env, k: K) -> None:
                 g.many(extract, ex, inner, k)
 
             cheap = k.cheap and node.extract is None
-            g.many(node.update, g.temp(state), inner, K(emit, cheap=cheap, safe=k.safe and cheap))
+            now = g.temp(state)
+            if not g.single(node.update, inner):
+                g.line(f"{state} = None")  # what the next turn sees if this one has no output, as in jq
+            g.many(node.update, now, inner, K(emit, cheap=cheap, safe=k.safe and cheap))
 
         g.many(node.source, v, env, K(lambda ex: bind_each(g, node.patterns, ex, env, update, IGNORED)))
 
@@ -227,5 +232,7 @@ def _foreach_alternatives(g: Generator, node: Foreach, source: Ex, state: Ex, en
         alternatives(g, node.patterns, inner, env, body, g.yielding())
         g.ensure_generator()
     item = Ex(g.name())
-    with g.nested(f"for {state}, {item} in {name}({source}, {state}):", 1), g.nested(f"if {item} is not NOTHING:"):
+    now = g.temp(state)
+    g.line(f"{state} = None")
+    with g.nested(f"for {state}, {item} in {name}({source}, {now}):", 1), g.nested(f"if {item} is not NOTHING:"):
         k(item)

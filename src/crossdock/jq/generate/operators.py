@@ -42,6 +42,8 @@ def _int_check(a: Ex, b: Ex) -> str | None:
 def _equality(g: Generator, op: str, a: Ex, b: Ex) -> Ex:
     if a.kind in ("null", "bool", "str", "int") and _is_literal(a):
         a, b = b, a
+    if _is_literal(a):
+        a = g.temp(a, a.kind)
     if b.kind == "null" or (b.kind == "bool" and _is_literal(b)):
         return g.temp(f"{a} {'is' if op == '==' else 'is not'} {b}", "bool")
     if "str" in (a.kind, b.kind):
@@ -58,7 +60,7 @@ def _equality(g: Generator, op: str, a: Ex, b: Ex) -> Ex:
 
 
 def _is_literal(ex: Ex) -> bool:
-    return ex in ("None", "True", "False") or ex[0] in "'\"0123456789"
+    return ex in ("None", "True", "False") or ex[0] in "'\"0123456789("
 
 
 def _order(g: Generator, op: str, a: Ex, b: Ex) -> Ex:

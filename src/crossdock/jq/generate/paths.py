@@ -66,7 +66,8 @@ def _value(g: Generator, node: Node, p: Ex, v: Ex, env: Env, k: PathK) -> None:
     """An expression that computes a value: a path only if it gives back the very input."""
 
     def finish(ex: Ex) -> None:
-        k(g.temp(f"{p} if {ex} is {v} else None"), ex)
+        found, given = g.temp(ex, ex.kind), g.temp(v, v.kind)
+        k(g.temp(f"{p} if {found} is {given} else None"), found)
 
     g.many(node, v, env, K(finish))
 
