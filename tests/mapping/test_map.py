@@ -125,7 +125,7 @@ def test_all_problems_of_a_program_are_told_in_one_run_with_their_places():
 def test_a_function_given_too_few_or_too_many_arguments_is_told_before_it_runs():
     assert problems("def f: phone(.; 1; 2); money(.total), f, f", tables=TABLES) == [
         "maps/x.jq:1:8: phone was given 3 arguments; it is phone(text[; country])",
-        "maps/x.jq:1:24: money was given 1 arguments; it is money(amount; currency[; mark])",
+        "maps/x.jq:1:24: money was given 1 argument; it is money(amount; currency[; mark])",
     ]
 
 

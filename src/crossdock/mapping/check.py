@@ -44,7 +44,8 @@ def check_calls(name: str, program: jq.Program, tables: Tables) -> list[Problem]
             continue
         function = _BY_NAME[node.name]
         if len(node.args) not in function.arities:
-            what = f"{node.name} was given {len(node.args)} arguments; it is {function.signature}"
+            given = f"{len(node.args)} argument{'' if len(node.args) == 1 else 's'}"
+            what = f"{node.name} was given {given}; it is {function.signature}"
             problems.append(_problem(name, node, what))
         elif node.name == "lookup" and isinstance(table := node.args[0], Literal) and table.value not in tables:
             problems.append(_problem(name, table, tables.unknown(table.value)))
