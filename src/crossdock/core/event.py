@@ -50,6 +50,16 @@ class Event:
     def partition(self) -> int:
         return partition_of(self.partitionkey)
 
+    def about(self) -> dict[str, str]:
+        """What maps, filters and key expressions see as $event."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            "key": self.key,
+            "version": self.version,
+            "account": self.account,
+        }
+
     def cloudevent(self, data: object) -> dict[str, object]:
         """The CloudEvents JSON form; `data` is the decoded instance."""
         return {

@@ -40,7 +40,7 @@ def route_event(flow: Flow, event: Event, destination: str, *, now: float) -> Sk
 def _wanted(flow: Flow, event: Event, now: float) -> bool:
     assert flow.where is not None
     try:
-        outputs = flow.where.run(json.decode(event.data), now=now)
+        outputs = flow.where.run(json.decode(event.data), now=now, event=event.about())
     except MapFailed:
         return True
     return bool(outputs) and outputs[0] not in (False, None)

@@ -78,7 +78,7 @@ class Credentials:
             if refused is not None and refused[0] == used:
                 raise refused[1]
             try:
-                fresh = await self._drive(connection, connector.refresh(used, self._context.clock.civil()), used)
+                fresh = await self.drive(connection, connector.refresh(used, self._context.clock.civil()), used)
             except CredentialError as error:
                 self._refused[connection] = (used, error)
                 raise
@@ -87,9 +87,9 @@ class Credentials:
             self._renewed_at[connection] = now
             return fresh
 
-    async def _drive(self, connection: str, steps: Steps[Credential], credential: Credential) -> Credential:
-        """A refresh is not journalled. One that the platform did not answer is tried again once with the same token:
-        many providers answer a repeat shortly after."""
+    async def drive(self, connection: str, steps: Steps[Credential], credential: Credential) -> Credential:
+        """From a connector's steps to fresh tokens; not journalled. What the platform did not answer is tried once more
+        with the same token: many providers answer a repeat shortly after."""
         answer: Any = None
         while True:
             try:
@@ -107,9 +107,9 @@ class Credentials:
                 verdict = await self._ask(connection, step, credential)
             if isinstance(verdict, Refused):
                 raise CredentialError(
-                    f"{connection}: the platform will not renew the token: {verdict.why}",
+                    f"{connection}: the platform gives no token: {verdict.why}",
                     hint=f"connect again: crossdock connect {connection}",
                 )
             if not isinstance(verdict, Done):
-                raise NotRenewed(f"the token could not be renewed: {getattr(verdict, 'why', 'no answer')}")
+                raise NotRenewed(f"no token could be had: {getattr(verdict, 'why', 'no answer')}")
             answer = verdict

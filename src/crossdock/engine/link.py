@@ -117,12 +117,14 @@ class Linker:
         data, now = json.decode(event.data), self._context.clock.now()
         needs: dict[str, str] = {}
         for need in self._flow.needs:
-            key = need_key(need.key.run(data, now=now))
+            key = need_key(need.key.run(data, now=now, event=event.about()))
             rows = await self._context.store.cross_references(account=account, model=need.model, keys=[key])
             linked = [row.remote_id for row in rows if row.state is LinkState.LINKED]
             if linked:
                 needs[need.name] = linked[0]
-        outputs = [data] if self._flow.map is None else self._flow.map.run(data, now=now, needs=needs)
+        outputs = (
+            [data] if self._flow.map is None else self._flow.map.run(data, now=now, event=event.about(), needs=needs)
+        )
         if len(outputs) != 1:
             raise ValueError(f"the flow's map makes {len(outputs)} outputs of it")
         seed = effect_seed(self._flow.name, event.id, "", 0)

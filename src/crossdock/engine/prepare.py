@@ -10,6 +10,7 @@ from crossdock.core import json
 from crossdock.core.connector import Found, Outbound
 from crossdock.core.delivery import Delivery
 from crossdock.core.effects import effect_seed
+from crossdock.core.event import Event
 from crossdock.core.flow import Flow, MapFailed, Need
 from crossdock.core.outcome import fail
 from crossdock.core.routing import need_key
@@ -60,10 +61,10 @@ class Prepared:
         flow, event, now = self._flow, item.event, self._context.clock.now()
         data = json.decode(event.data)
         try:
-            needs, missing = await self._needs(data, account, again)
+            needs, missing = await self._needs(event, data, account, again)
             if missing:
                 return await self._wait_for_need(item.delivery, missing, now)
-            outputs = [data] if flow.map is None else flow.map.run(data, now=now, needs=needs)
+            outputs = [data] if flow.map is None else flow.map.run(data, now=now, event=event.about(), needs=needs)
         except MapFailed as error:
             return DeliveryMove(item.delivery.id, item.delivery.state, DeliveryState.DEAD, reason=f"map: {error.what}")
         if not flow.each and len(outputs) != 1:
@@ -93,14 +94,14 @@ class Prepared:
         return None
 
     async def _needs(
-        self, data: Any, account: str, again: Callable[[], None]
+        self, event: Event, data: Any, account: str, again: Callable[[], None]
     ) -> tuple[dict[str, str], list[tuple[Need, str]]]:
         """(need → remote id, [(what is missing, its key)])."""
         found: dict[str, str] = {}
         missing: list[tuple[Need, str]] = []
         now = self._context.clock.now()
         for need in self._flow.needs:
-            key = need_key(need.key.run(data, now=now))
+            key = need_key(need.key.run(data, now=now, event=event.about()))
             if not key:
                 continue
             reference = await self.reference(account, need.model, key)

@@ -18,6 +18,8 @@ from crossdock.core.work import CellWrite, Committed, Payload, Work
 from crossdock.engine import crash
 from crossdock.engine.context import Context
 
+LONGEST_REASON = 500
+"""characters: an error may quote the whole body"""
 KEPT_ALWAYS = ("content-type", "user-agent")
 
 
@@ -165,7 +167,7 @@ def _split(webhook: Webhook, request: Inbound) -> Sequence[Part] | CrossdockErro
     try:
         return webhook.split(request)
     except (ValueError, KeyError, TypeError, CrossdockError) as error:
-        return CrossdockError(str(error) or type(error).__name__)
+        return CrossdockError((str(error) or type(error).__name__)[:LONGEST_REASON])
 
 
 def _kept(headers: Mapping[str, str], webhook: Webhook) -> dict[str, str]:

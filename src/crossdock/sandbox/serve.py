@@ -54,15 +54,16 @@ class Served:
 
 
 async def serve(
-    simulators: Sequence[Simulator], host: str = "127.0.0.1", time_scale: float | None = None
+    simulators: Sequence[Simulator], host: str = "127.0.0.1", time_scale: float | None = None, *, port: int = 0
 ) -> list[Served]:
-    """Starts all or none. `time_scale`: simulated seconds in a real one; None keeps each its own clock."""
+    """Starts all or none. `time_scale`: simulated seconds in a real one; None keeps each its own clock. `port` is the
+    first one's, the others follow; 0 = free ones. Raises OSError when a port is taken."""
     started: list[Served] = []
     try:
-        for simulator in simulators:
+        for number, simulator in enumerate(simulators):
             if time_scale is not None:
                 simulator.set_clock(SandboxClock(time_scale))
-            started.append(await _serve_one(simulator, host))
+            started.append(await _serve_one(simulator, host, port + number if port else 0))
     except BaseException:
         await asyncio.gather(*(served.close() for served in started))
         raise
@@ -91,8 +92,8 @@ def serving(simulators: Sequence[Simulator], time_scale: float | None = None) ->
         loop.close()
 
 
-async def _serve_one(simulator: Simulator, host: str) -> Served:
-    listener = _listen(host)
+async def _serve_one(simulator: Simulator, host: str, port: int) -> Served:
+    listener = _listen(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     simulator.url = url
     simulator.closing.clear()
@@ -113,12 +114,17 @@ async def _serve_one(simulator: Simulator, host: str) -> Served:
     return served
 
 
-def _listen(host: str) -> socket.socket:
-    """A free port. The protocol is named, since asyncio turns off the delay of small writes for such sockets only:
+def _listen(host: str, port: int) -> socket.socket:
+    """The protocol is named, since asyncio turns off the delay of small writes for such sockets only:
     unnamed, each answer of two writes would wait 40 ms for an acknowledgement.
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind((host, 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
     listener.listen(512)
     return listener
 

@@ -16,6 +16,7 @@ from crossdock.core.states import MessageState
 from crossdock.engine.link import Linker
 from crossdock.engine.operate import Operator
 from crossdock.engine.supervise import Hub
+from crossdock.server.custody import Custody
 from crossdock.server.hooks import answer
 
 Act = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -25,7 +26,7 @@ MAX_ACT_BYTES = 1024 * 1024
 class Acts:
     """An ASGI app: POST /<act> with a JSON object; the answer is `{"ok": true, …}` or `{"error": …, "hint": …}`."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, custody: Custody) -> None:
         self._hub = hub
         self._acts: dict[str, Act] = {
             "state": self._state,
@@ -39,7 +40,11 @@ class Acts:
             "rewind": self._rewind,
             "unlinked": self._unlinked,
             "link": self._link,
-            "credential-changed": self._credential_changed,
+            "set-secret": custody.set_secret,
+            "delete-secret": custody.delete_secret,
+            "authorize": custody.authorize,
+            "redeem": custody.redeem,
+            "rotate-key": custody.rotate_key,
         }
 
     async def perform(self, act: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -170,10 +175,6 @@ class Acts:
     def _linker(self, said: Mapping[str, Any]) -> Linker:
         hub = self._hub
         return Linker(hub.context, hub.exchanger, hub.board, str(said["connection"]), str(said["model"]))
-
-    async def _credential_changed(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
-        await self._hub.credential_changed(str(said["connection"]))
-        return {}
 
 
 def _reply(status: int, body: Mapping[str, Any]) -> Reply:

@@ -97,9 +97,10 @@ async def _next(receive: Any) -> dict[str, Any]:
 
 def _url(public_url: str, scope: Mapping[str, Any], headers: Mapping[str, str], query: str) -> str:
     """As the sender signed it. Forwarding headers are not believed: behind a proxy, a project names its public URL."""
-    base = public_url.rstrip("/") or f"{scope['scheme']}://{headers.get('host', 'localhost')}"
-    path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
-    return f"{base}{path}?{query}" if query else f"{base}{path}"
+    if not public_url:
+        path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
+        public_url = f"{scope['scheme']}://{headers.get('host', 'localhost')}{path}"
+    return f"{public_url}?{query}" if query else public_url
 
 
 def _remote(scope: Mapping[str, Any]) -> str:

@@ -1,0 +1,79 @@
+"""A hub made ready to start: its store, vault, way out and stages, from a checked project."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+
+from crossdock.cli.place import store_url
+from crossdock.core.flow import Connection
+from crossdock.core.secret import Credential
+from crossdock.engine.accounts import check_account
+from crossdock.engine.clock import SystemClock
+from crossdock.engine.context import Context
+from crossdock.engine.observe import last_instant
+from crossdock.engine.supervise import Hub
+from crossdock.project import Project
+from crossdock.security.keyring import load_keyring
+from crossdock.security.redaction import Redactor
+from crossdock.security.vault import Vault
+from crossdock.server.acts import Acts
+from crossdock.server.custody import Custody
+from crossdock.stores import open_store
+from crossdock.telemetry.metrics import Metrics
+from crossdock.transports.egress import EgressGuard
+from crossdock.transports.http import HttpTransport
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    project: Project
+    hub: Hub
+    acts: Acts
+    vault: Vault
+    metrics: Metrics
+    redactor: Redactor
+
+    def exposition(self) -> bytes:
+        text, _ = self.metrics.exposition()
+        return text
+
+
+@contextlib.asynccontextmanager
+async def assembled(project: Project, *, new_accounts: Collection[str] = ()) -> AsyncIterator[Assembly]:
+    """Not started yet. What was opened is closed at the end. Raises StoreError when another hub holds the store,
+    CredentialError when the vault cannot be opened or a connection leads to another account than before."""
+    keyring = load_keyring(project.folder)
+    store = open_store(store_url(project.folder, project.hub.store))
+    transport = HttpTransport(guard=EgressGuard(project.hub.egress_allow))
+    try:
+        redactor, metrics = Redactor(), Metrics()
+        vault = Vault(store, keyring, tell=redactor.add)
+        await vault.check()
+        clock = SystemClock(await last_instant(store))
+        chance = random.Random()  # noqa: S311 - jitter
+        context = Context(store, project.landscape, clock, transport, vault, metrics, chance.random)
+        for name in project.landscape.connections:
+            declared, new = project.accounts.get(name, ""), name in new_accounts
+            await check_account(context, name, await vault.credential(name), declared=declared, new=new)
+        hub = Hub(context)
+        custody = Custody(hub, vault, project.accounts, project.folder)
+        yield Assembly(project, hub, Acts(hub, custody), vault, metrics, redactor)
+    finally:
+        await transport.close()
+        await store.close()
+
+
+def missing(connection: Connection, credential: Credential) -> list[str]:
+    """What a connection still lacks, each with the command that helps."""
+    connector, name = connection.connector, connection.name
+    found = [
+        f"{name}: the secret {secret} is not set; crossdock secrets set {name} {secret}"
+        for secret in connector.secrets
+        if not credential.get(secret)
+    ]
+    if not found and connector.oauth is not None and not credential.get("access_token"):
+        found.append(f"{name} is not connected; crossdock connect {name}")
+    return found

@@ -1,0 +1,65 @@
+"""`crossdock dead-letters`: what was refused, or tried for too long."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from crossdock.cli import deliveries
+from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder, Limit
+from crossdock.cli.place import place_of
+from crossdock.core.states import DeliveryState
+
+app = typer.Typer(name="dead-letters", help="What was refused, or tried for too long.", no_args_is_help=True)
+
+Flow = Annotated[str, typer.Option("--flow", help="Only this flow's.")]
+Id = Annotated[str, typer.Argument(metavar="ID")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID")]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+
+
+@app.command("list")
+def list_all(
+    flow: Flow = "",
+    limit: Limit = 100,
+    project: Folder = HERE,
+    environment: Environment = PRODUCTION,
+    as_json: AsJson = False,
+) -> None:
+    """The dead letters, and why they are."""
+    deliveries.list_all(place_of(project, environment), DeliveryState.DEAD, flow, limit, as_json)
+
+
+@app.command()
+def show(identity: Id, project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> None:
+    """One of them, with what it was to send."""
+    deliveries.show_one(place_of(project, environment), identity, as_json)
+
+
+@app.command()
+def retry(
+    ids: Ids = None,
+    everything: All = False,
+    flow: Flow = "",
+    project: Folder = HERE,
+    environment: Environment = PRODUCTION,
+    as_json: AsJson = False,
+) -> int:
+    """Once the cause is mended: again, mapped anew. What is known to have happened is not repeated."""
+    place = place_of(project, environment)
+    return deliveries.decide(place, "retry", DeliveryState.DEAD, ids or [], flow, everything, as_json)
+
+
+@app.command()
+def discard(
+    ids: Ids = None,
+    everything: All = False,
+    flow: Flow = "",
+    project: Folder = HERE,
+    environment: Environment = PRODUCTION,
+    as_json: AsJson = False,
+) -> int:
+    """Given up for good; the later events of the key go on."""
+    place = place_of(project, environment)
+    return deliveries.decide(place, "discard", DeliveryState.DEAD, ids or [], flow, everything, as_json)

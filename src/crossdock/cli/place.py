@@ -1,0 +1,89 @@
+"""Where a command works: a project's folder, an environment, and what follows from them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossdock.core.errors import ProjectError, UsageError
+from crossdock.core.store import Store
+from crossdock.models.violation import nearest
+from crossdock.project import ENVIRONMENTS
+from crossdock.project.settings import store_of
+from crossdock.project.sources import read_sources
+from crossdock.server.serve import LONGEST_SOCKET_PATH
+from crossdock.stores import open_store
+from crossdock.stores.sqlite import SqliteStore
+
+STATE = ".crossdock"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    folder: Path
+    environment: str
+    name: str
+    """the hub's"""
+    store_url: str
+    connections: tuple[str, ...]
+    flows: tuple[str, ...]
+
+    @property
+    def socket_path(self) -> Path:
+        return socket_path(self.folder, self.environment)
+
+    @property
+    def never_ran(self) -> bool:
+        """There is no store yet."""
+        scheme, _, path = self.store_url.partition(":")
+        return scheme == "sqlite" and not Path(path).exists()
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[Store]:
+        """The store, for reading, also while a hub holds it. Raises StoreError."""
+        store = open_for_reading(self.store_url)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+def place_of(folder: Path, environment: str) -> Place:
+    """Needs no more of the project than that its files can be read, so it serves when a map is broken too. Raises
+    ProjectError, UsageError."""
+    if environment not in ENVIRONMENTS:
+        meant = nearest(environment, ENVIRONMENTS)
+        hint = f"did you mean {meant}?" if meant else f"there are: {', '.join(ENVIRONMENTS)}"
+        raise UsageError(f"there is no environment {environment!r}", hint=hint)
+    sources = read_sources(folder)
+    if sources.hub is None:
+        raise ProjectError(sources.problems)
+    hub = sources.hub.said
+    url = store_url(folder, store_of(hub, environment))
+    return Place(folder, environment, hub.name, url, tuple(sorted(sources.connections)), tuple(sorted(sources.flows)))
+
+
+def store_url(folder: Path, said: str) -> str:
+    """A SQLite file is named from the project's folder on."""
+    scheme, _, path = said.partition(":")
+    return f"sqlite:{folder / path}" if scheme == "sqlite" else said
+
+
+def open_for_reading(url: str) -> Store:
+    scheme, _, path = url.partition(":")
+    return SqliteStore.open_readonly(path) if scheme == "sqlite" else open_store(url)
+
+
+def socket_path(folder: Path, environment: str) -> Path:
+    """Where a running hub listens for this user's commands. Deep folders, whose path no socket can have, get a place
+    of this user's among the temporary files."""
+    path = folder.resolve() / STATE / f"{environment}.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    short = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"crossdock-{os.getuid()}" / f"{short}.sock"

@@ -1,0 +1,200 @@
+"""`crossdock run`: the hub itself, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import structlog
+import typer
+import uvloop
+
+from crossdock.cli.assemble import Assembly, assembled, missing
+from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
+from crossdock.cli.place import socket_path
+from crossdock.cli.show import emit, say, table
+from crossdock.core.errors import CrossdockError, UsageError
+from crossdock.engine.observe import Observer
+from crossdock.project import Project, load_project
+from crossdock.server.face import Face
+from crossdock.server.serve import Listening, is_loopback, local_socket, raise_file_limit, tcp_socket
+from crossdock.telemetry import logs
+
+GRACE_S = 10.0
+log = structlog.get_logger("crossdock.hub")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a hub is to run."""
+
+    host: str
+    port: int
+    grace_s: float = GRACE_S
+    new_accounts: tuple[str, ...] = ()
+    as_json: bool = False
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(run)
+
+
+def run(
+    project: Folder = HERE,
+    environment: Environment = PRODUCTION,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; else the project's.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; else the project's. 0 = a free one.")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="Other machines may reach it.")] = False,
+    grace: Annotated[float, typer.Option(min=0, max=600, help="Seconds in which it stops when told to.")] = GRACE_S,
+    new_account: Annotated[
+        list[str] | None, typer.Option("--new-account", help="This connection leads to another account from now on.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Runs the hub until Ctrl-C or SIGTERM. A second one stops it at once. Nothing is lost either way."""
+    loaded = load_project(project, environment)
+    wish = Wish(
+        host if host is not None else loaded.hub.host,
+        port if port is not None else loaded.hub.port,
+        grace,
+        tuple(new_account or ()),
+        as_json,
+    )
+    if not public and not is_loopback(wish.host):
+        raise UsageError(
+            f"at {wish.host} every machine that reaches this one could talk to the hub",
+            hint="if that is meant, add --public; behind a proxy on this machine, listen on 127.0.0.1",
+        )
+    raise_file_limit()
+    return uvloop.run(serve(loaded, wish))
+
+
+async def serve(
+    project: Project, wish: Wish, *, ready: Callable[[Assembly, int], Awaitable[None]] | None = None
+) -> int:
+    """Until a signal comes or the hub fails. `ready` is awaited once it listens, with its port. Raises CrossdockError
+    when it cannot start, or cannot go on."""
+    stop = _on_signals()
+    sock = tcp_socket(wish.host, wish.port)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(sock.close)
+        assembly = await stack.enter_async_context(assembled(project, new_accounts=wish.new_accounts))
+        logs.configure(assembly.redactor.mapping, stream=sys.stderr)
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        hub = assembly.hub
+        await hub.start()
+        door = Listening(assembly.acts, local_socket(socket_path(project.folder, project.landscape.environment)), 1.0)
+        face = Listening(Face(hub, assembly.exposition), sock, wish.grace_s / 2)
+        await door.start()
+        await face.start()
+        observer = asyncio.create_task(Observer(hub, assembly.metrics).run())
+        observer.add_done_callback(_told(hub.context.fail))
+        await _announce(assembly, wish, face.port)
+        if ready is not None:
+            await ready(assembly, face.port)
+        failed = await _until(stop, hub.failed())
+        began = asyncio.get_running_loop().time()
+        log.info("stopping", grace_s=wish.grace_s)
+        with contextlib.suppress(CrossdockError) if failed else contextlib.nullcontext():
+            observer.cancel()
+            await face.stop()
+            left_s = wish.grace_s - (asyncio.get_running_loop().time() - began)
+            await hub.stop(0.0 if failed else max(left_s - 1.0, 0.0))
+            await door.stop()
+    if failed is not None:
+        raise failed
+    log.info("stopped")
+    if wish.as_json:
+        emit({"event": "stopped"})
+    return 0
+
+
+def _on_signals() -> asyncio.Event:
+    """Set at the first SIGINT or SIGTERM; the second ends the process where it stands: what is committed stays."""
+    stop = asyncio.Event()
+
+    def told(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told, number)
+    return stop
+
+
+async def _until(stop: asyncio.Event, failed: Awaitable[BaseException]) -> BaseException | None:
+    """None = told to stop."""
+    stopping, failing = asyncio.ensure_future(stop.wait()), asyncio.ensure_future(failed)
+    await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    failing.cancel()
+    return failing.result() if failing.done() and not failing.cancelled() else None
+
+
+def _told(fail: Callable[[BaseException], None]) -> Callable[[asyncio.Task[None]], None]:
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            fail(error)
+
+    return ended
+
+
+# --- what it says when it has started -----------------------------------------------------------------------------
+
+
+async def _announce(assembly: Assembly, wish: Wish, port: int) -> None:
+    project = assembly.project
+    url = f"http://{f'[{wish.host}]' if ':' in wish.host else wish.host}:{port}"
+    hooks = {
+        name: connection.public_url or f"{url}/hooks/{name}"
+        for name, connection in project.landscape.connections.items()
+        if connection.connector.webhook is not None
+    }
+    lacking = [
+        line
+        for name, connection in project.landscape.connections.items()
+        for line in missing(connection, await assembly.vault.credential(name))
+    ]
+    log.info("started", hub=project.landscape.name, environment=project.landscape.environment, url=url)
+    if wish.as_json:
+        emit(_document(project, url, hooks, lacking))
+    else:
+        _tell(project, url, hooks, lacking)
+
+
+def _document(project: Project, url: str, hooks: Mapping[str, str], lacking: list[str]) -> Mapping[str, Any]:
+    return {
+        "event": "ready",
+        "hub": project.landscape.name,
+        "environment": project.landscape.environment,
+        "pid": os.getpid(),
+        "url": url,
+        "hooks": hooks,
+        "flows": [{"name": one.name, "to": one.to, "guarantee": one.guarantee} for one in project.reports],
+        "missing": lacking,
+    }
+
+
+def _tell(project: Project, url: str, hooks: Mapping[str, str], lacking: list[str]) -> None:
+    say(f"{project.landscape.name} ({project.landscape.environment}) is running")
+    say("")
+    table(("", ""), [*(("webhooks of " + name, hook) for name, hook in hooks.items()), ("health", f"{url}/readyz")])
+    say("")
+    rows = [(one.name, ", ".join(one.on), f"{one.to}: {one.action}", one.guarantee) for one in project.reports]
+    table(("flow", "on", "to", "guarantee"), rows)
+    for line in lacking:
+        say(f"! {line}")
+    for problem in project.warnings:
+        say(f"! {problem}")
+    say("")
+    say("Ctrl-C stops it, and nothing is lost.")

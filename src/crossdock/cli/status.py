@@ -1,0 +1,140 @@
+"""`crossdock status`: how every connection and flow stands."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from crossdock.cli.acting import acting, answers
+from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
+from crossdock.cli.place import Place, place_of
+from crossdock.cli.show import age, emit, say, table
+from crossdock.core.errors import CrossdockError
+from crossdock.core.states import DeliveryState, MessageState
+from crossdock.core.store import Store
+from crossdock.engine.observe import lag_of
+
+FOR_A_PERSON = (DeliveryState.HELD, DeliveryState.DEAD)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(status)
+
+
+def status(project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> None:
+    """What came in, what waits, what went out, and what needs a person."""
+    place = place_of(project, environment)
+    shown = asyncio.run(_status(place))
+    if as_json:
+        emit(shown)
+    else:
+        _tell(shown)
+
+
+async def _status(place: Place) -> Mapping[str, Any]:
+    running = await _running(place)
+    if place.never_ran:
+        connections = {name: _connection(name, {}, running) for name in place.connections}
+        flows = {name: _flow(name, {}, 0, None) for name in place.flows}
+    else:
+        async with place.reading() as store:
+            connections, flows = await _rows(store, place, running)
+    return {
+        "hub": place.name,
+        "environment": place.environment,
+        "running": running is not None,
+        "connections": list(connections.values()),
+        "flows": list(flows.values()),
+    }
+
+
+async def _running(place: Place) -> Mapping[str, Any] | None:
+    """What only the running hub knows; None when none runs."""
+    if not answers(place.socket_path):
+        return None
+    try:
+        async with acting(place) as perform:
+            return await perform("state")
+    except CrossdockError:
+        return None
+
+
+async def _rows(store: Store, place: Place, running: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those of the project, and those that the store still knows."""
+    tallies = await store.tallies()
+    by_name: dict[tuple[str, str], dict[str, int]] = {}
+    for (kind, name, state), amount in tallies.items():
+        by_name.setdefault((kind, name), {})[state] = amount
+    connections = {*place.connections, *(name for kind, name in by_name if kind == "message")}
+    flows = {*place.flows, *(name for kind, name in by_name if kind == "delivery")}
+    now = time.time()
+    rows: dict[str, Any] = {}
+    for name in sorted(flows):
+        oldest = await store.oldest_open(name)
+        waiting_s = max(now - oldest, 0.0) if oldest is not None else None
+        lag = await lag_of(store, name) if name in place.flows else 0
+        rows[name] = _flow(name, by_name.get(("delivery", name), {}), lag, waiting_s)
+    return {name: _connection(name, by_name.get(("message", name), {}), running) for name in sorted(connections)}, rows
+
+
+def _connection(name: str, states: Mapping[str, int], running: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "accepted": sum(states.values()),
+        **{str(state): states.get(state, 0) for state in MessageState},
+        "paused": running["paused"].get(name, "") if running else None,
+        "breaker_open": name in running["in_trouble"] if running else None,
+    }
+
+
+def _flow(name: str, states: Mapping[str, int], lag: int, waiting_s: float | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        **{str(state): states.get(state, 0) for state in DeliveryState},
+        "lag": lag,
+        "oldest_waiting_s": round(waiting_s, 3) if waiting_s is not None else None,
+    }
+
+
+def _tell(shown: Mapping[str, Any]) -> None:
+    say(f"{shown['hub']} ({shown['environment']}) {'is running' if shown['running'] else 'is not running'}")
+    say("")
+    table(
+        ("connection", "accepted#", "quarantined#", "state"),
+        [(row["name"], f"{row['accepted']:,}", f"{row['quarantined']:,}", _state(row)) for row in shown["connections"]],
+    )
+    say("")
+    columns = ("waiting", "sending", "retrying", "resolving", "held", "dead", "delivered")
+    table(
+        ("flow", *(f"{column}#" for column in columns), "lag#", "oldest#"),
+        [
+            (row["name"], *(f"{row[column]:,}" for column in columns), f"{row['lag']:,}", age(row["oldest_waiting_s"]))
+            for row in shown["flows"]
+        ],
+    )
+    _tell_what_needs_a_person(shown)
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    if row["paused"]:
+        return f"paused: {row['paused']}"
+    return "in trouble: its breaker is open" if row["breaker_open"] else ""
+
+
+def _tell_what_needs_a_person(shown: Mapping[str, Any]) -> None:
+    waiting = {state: sum(row[state] for row in shown["flows"]) for state in FOR_A_PERSON}
+    quarantined = sum(row["quarantined"] for row in shown["connections"])
+    lines = [
+        (waiting[DeliveryState.HELD], "held, for a person to decide: crossdock holds list"),
+        (waiting[DeliveryState.DEAD], "dead: crossdock dead-letters list"),
+        (quarantined, "in quarantine: crossdock quarantine list"),
+    ]
+    if any(amount for amount, _ in lines):
+        say("")
+    for amount, text in lines:
+        if amount:
+            say(f"! {amount:,} {text}")
