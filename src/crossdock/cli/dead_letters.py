@@ -11,7 +11,7 @@ from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder,
 from crossdock.cli.place import place_of
 from crossdock.core.states import DeliveryState
 
-app = typer.Typer(name="dead-letters", help="What was refused, or tried for too long.", no_args_is_help=True)
+group = typer.Typer(name="dead-letters", help="What was refused, or tried for too long.", no_args_is_help=True)
 
 Flow = Annotated[str, typer.Option("--flow", help="Only this flow's.")]
 Id = Annotated[str, typer.Argument(metavar="ID")]
@@ -19,7 +19,11 @@ Ids = Annotated[list[str] | None, typer.Argument(metavar="ID")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 
-@app.command("list")
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(group)
+
+
+@group.command("list")
 def list_all(
     flow: Flow = "",
     limit: Limit = 100,
@@ -31,13 +35,13 @@ def list_all(
     deliveries.list_all(place_of(project, environment), DeliveryState.DEAD, flow, limit, as_json)
 
 
-@app.command()
+@group.command()
 def show(identity: Id, project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> None:
     """One of them, with what it was to send."""
     deliveries.show_one(place_of(project, environment), identity, as_json)
 
 
-@app.command()
+@group.command()
 def retry(
     ids: Ids = None,
     everything: All = False,
@@ -51,7 +55,7 @@ def retry(
     return deliveries.decide(place, "retry", DeliveryState.DEAD, ids or [], flow, everything, as_json)
 
 
-@app.command()
+@group.command()
 def discard(
     ids: Ids = None,
     everything: All = False,

@@ -15,10 +15,14 @@ from crossdock.cli.place import Place, place_of
 from crossdock.cli.show import emit, say
 from crossdock.core.states import DeliveryState
 
-app = typer.Typer(name="holds", help="What only a person can decide.", no_args_is_help=True)
+group = typer.Typer(name="holds", help="What only a person can decide.", no_args_is_help=True)
 
 
-@app.command("list")
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(group)
+
+
+@group.command("list")
 def list_all(
     flow: Flow = "",
     limit: Limit = 100,
@@ -30,13 +34,13 @@ def list_all(
     deliveries.list_all(place_of(project, environment), DeliveryState.HELD, flow, limit, as_json)
 
 
-@app.command()
+@group.command()
 def show(identity: Id, project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> None:
     """One of them, with what was sent."""
     deliveries.show_one(place_of(project, environment), identity, as_json)
 
 
-@app.command()
+@group.command()
 def adopt(
     identity: Id,
     remote_id: Annotated[str, typer.Argument(help="The record's id at the destination.")],
@@ -57,7 +61,7 @@ async def _adopt(place: Place, identity: str, remote_id: str) -> None:
         await perform("adopt", id=identity, remote_id=remote_id)
 
 
-@app.command()
+@group.command()
 def retry(
     ids: Ids = None,
     everything: All = False,
@@ -71,7 +75,7 @@ def retry(
     return deliveries.decide(place, "retry", DeliveryState.HELD, ids or [], flow, everything, as_json)
 
 
-@app.command()
+@group.command()
 def resend(
     ids: Ids = None,
     everything: All = False,
@@ -85,7 +89,7 @@ def resend(
     return deliveries.decide(place, "resend", DeliveryState.HELD, ids or [], flow, everything, as_json)
 
 
-@app.command()
+@group.command()
 def discard(
     ids: Ids = None,
     everything: All = False,

@@ -10,68 +10,89 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from crossdock import __version__
-from crossdock.cli import (
-    audit,
-    check,
-    connect,
-    dead_letters,
-    holds,
-    init,
-    jq,
-    link,
-    quarantine,
-    rewind,
-    sandbox,
-    secrets,
-    status,
-    trace,
-)
-from crossdock.cli import (
-    run as run_command,
-)
 from crossdock.cli.show import emit, error_document, error_lines, note
 from crossdock.core.errors import CrossdockError, UsageError
 
-app = typer.Typer(
-    name="crossdock",
-    help="A self-hosted hub that connects systems on different platforms.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
-for group in (init, check, run_command, status, trace, rewind, link, audit, connect, sandbox, jq):
-    group.add_to(app)
-for group in (dead_letters, holds, quarantine, secrets):
-    app.add_typer(group.app)
+COMMANDS = {
+    "init": "init",
+    "check": "check",
+    "test": "check",
+    "run": "run",
+    "status": "status",
+    "trace": "trace",
+    "dead-letters": "dead_letters",
+    "holds": "holds",
+    "quarantine": "quarantine",
+    "rewind": "rewind",
+    "perform-again": "rewind",
+    "link": "link",
+    "audit": "audit",
+    "connect": "connect",
+    "secrets": "secrets",
+    "sandbox": "sandbox",
+    "jq": "jq",
+}
+"""command → the module that adds it"""
 
 
-@app.callback()
-def _crossdock() -> None:
-    pass
+def build(wanted: str = "") -> typer.Typer:
+    """The program with this command alone, since importing the others takes longer than most commands do; with all of
+    them when there is no such command."""
+    app = typer.Typer(
+        name="crossdock",
+        help="A self-hosted hub that connects systems on different platforms.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(_crossdock)
+    modules = [COMMANDS[wanted]] if wanted in COMMANDS else list(dict.fromkeys(COMMANDS.values()))
+    if wanted == "--version":
+        modules = []
+    for module in modules:
+        import_module(f"crossdock.cli.{module}").add_to(app)
+    return app
 
 
-@app.command()
-def version() -> None:
-    """The program's version."""
-    print(__version__)
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+def _crossdock(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="The program's version.")
+    ] = False,
+) -> None:
+    """With a callback, one command is still a command of its own."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code. No exception and no traceback gets out, unless CROSSDOCK_TRACEBACK asks for it."""
     as_json = "--json" in arguments
+    if list(arguments) == ["--version"]:
+        print(__version__)
+        return 0
     try:
-        code = app(args=list(arguments), prog_name="crossdock", standalone_mode=False)
+        code = build(arguments[0] if arguments else "")(
+            args=list(arguments), prog_name="crossdock", standalone_mode=False
+        )
     except CrossdockError as error:
         return _failed(error, as_json)
     except typer.TyperException as error:
-        if not (said := error.format_message()):
+        said = error.format_message()
+        if said.startswith("Usage:"):  # a group without a command: its help
+            print(said)
             return error.exit_code
         return _failed(UsageError(said, hint="crossdock COMMAND --help tells more"), as_json)
     except (typer.Abort, KeyboardInterrupt):

@@ -18,13 +18,17 @@ from crossdock.core.errors import UsageError
 from crossdock.core.message import Message
 from crossdock.core.states import MessageState
 
-app = typer.Typer(name="quarantine", help="Messages that could not be understood.", no_args_is_help=True)
+group = typer.Typer(name="quarantine", help="Messages that could not be understood.", no_args_is_help=True)
 
 Connection = Annotated[str, typer.Option("--connection", help="Only this connection's.")]
 SHOWN_BYTES = 16_384
 
 
-@app.command("list")
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(group)
+
+
+@group.command("list")
 def list_all(
     connection: Connection = "",
     limit: Limit = 100,
@@ -51,7 +55,7 @@ async def _read(place: Place, connection: str, limit: int) -> Sequence[Message]:
         return await store.messages(connection=connection, state=MessageState.QUARANTINED, limit=limit)
 
 
-@app.command()
+@group.command()
 def show(identity: Id, project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> None:
     """One of them, as it came."""
     shown = asyncio.run(_whole(place_of(project, environment), identity))
@@ -86,7 +90,7 @@ def _document(message: Message) -> dict[str, Any]:
     }
 
 
-@app.command()
+@group.command()
 def retry(
     ids: Ids = None,
     everything: All = False,
@@ -99,7 +103,7 @@ def retry(
     return _decide(place_of(project, environment), "retry-message", ids or [], everything, connection, as_json)
 
 
-@app.command()
+@group.command()
 def discard(
     ids: Ids = None,
     everything: All = False,

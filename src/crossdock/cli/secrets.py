@@ -18,13 +18,17 @@ from crossdock.project import load_project
 from crossdock.security.keyring import load_keyring
 from crossdock.security.vault import Vault
 
-app = typer.Typer(name="secrets", help="What connections are let in with.", no_args_is_help=True)
+group = typer.Typer(name="secrets", help="What connections are let in with.", no_args_is_help=True)
 
 Connection = Annotated[str, typer.Argument(help="The connection.")]
 MOST_CHARACTERS = 65_536
 
 
-@app.command("set")
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(group)
+
+
+@group.command("set")
 def set_secret(
     connection: Connection,
     name: Annotated[str, typer.Argument(help="Which secret, such as token or webhook_secret.")],
@@ -54,7 +58,7 @@ def _asked(prompt: str) -> str:
     return value
 
 
-@app.command("list")
+@group.command("list")
 def list_all(project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> None:
     """Which secrets there are, and which are wanted; never their values."""
     place = place_of(project, environment)
@@ -83,7 +87,7 @@ async def _names(place: Place) -> Mapping[str, tuple[str, ...]]:
         return await Vault(store, load_keyring(place.folder)).names()
 
 
-@app.command()
+@group.command()
 def delete(
     connection: Connection,
     name: Annotated[str, typer.Argument(help="Which one; without it, all of the connection.")] = "",
@@ -99,7 +103,7 @@ def delete(
         say(f"{name or 'everything'} of {connection} is gone from the vault")
 
 
-@app.command()
+@group.command()
 def rotate(project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> None:
     """Makes a new vault key and locks everything with it."""
     done = asyncio.run(_act(place_of(project, environment), "rotate-key"))

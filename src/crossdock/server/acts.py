@@ -155,6 +155,9 @@ class Acts:
         if normaliser is None:
             raise UsageError(f"the project has no connection {messages[0].connection!r} any more")
         await normaliser.again(messages)
+        (after,) = await self._hub.context.store.messages([identity])
+        if after.state is MessageState.QUARANTINED:
+            raise UsageError(f"still not understood: {after.reason}", hint="mend the map, or discard the message")
 
     async def _discard_message(self, operator: Operator, identity: str) -> None:
         messages = await self._hub.context.store.messages([identity])

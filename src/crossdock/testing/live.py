@@ -1,0 +1,148 @@
+"""A hub as a person runs it: a project in a folder, a process of its own, webhooks over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from crossdock.core import json
+from crossdock.core.secret import Secret
+from crossdock.project.templates import write_template
+from crossdock.security.keyring import load_keyring
+from crossdock.security.vault import Vault
+from crossdock.stores.sqlite import SqliteStore
+
+SECRET = "correct horse battery"  # noqa: S105 - of a hub in a test
+COMMAND = (sys.executable, "-m", "crossdock")
+
+
+def blank_project(folder: Path, sink_url: str) -> Path:
+    """The blank template, with its secrets, writing to the sink; `signup` webhooks come in at /hooks/in."""
+    write_template("blank", folder)
+    out = folder / "connections" / "out.yaml"
+    text = out.read_text().replace("https://api.example.com", sink_url)
+    out.write_text(text.replace("settings:\n", "settings:\n  per_second: 10000\n"))
+    (folder / "crossdock.yaml").write_text(
+        f"name: blank\negress: {{allow: ['{sink_url.removeprefix('http://')}']}}\nenvironments: {{production: {{}}}}\n"
+    )
+    asyncio.run(_set_secrets(folder))
+    return folder
+
+
+async def _set_secrets(folder: Path) -> None:
+    store = SqliteStore(folder / ".crossdock" / "production.db", executor="inline")
+    vault = Vault(store, load_keyring(folder))
+    await vault.put("in", "webhook_secret", Secret(SECRET))
+    await vault.put("out", "token", Secret("a token of the sink"))
+    await store.close()
+
+
+def signup(number: int | str, person: int | str = "", **more: Any) -> bytes:
+    """A webhook's body; each person is an entity of its own."""
+    email = f"p{number}@example.com"
+    said = {"id": f"evt-{number}", "type": "signup", "sent_at": "2026-11-03T14:12:43Z", **more}
+    return json.encode({**said, "person": {"id": person or number, "email": email, "name": f"Person {number}"}})
+
+
+def signed(body: bytes) -> dict[str, str]:
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    return {"x-signature": signature, "content-type": "application/json"}
+
+
+class HubProcess:
+    """`crossdock run` on a free port; killed at the end of the block if it still runs."""
+
+    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = 0
+        self.ready: Mapping[str, Any] = {}
+        """the line that it says when it listens"""
+        self._arguments = arguments
+        self._environment = {**os.environ, **(environment or {})}
+
+    def __enter__(self) -> Self:
+        self._log = (self.folder / "hub.log").open("ab")
+        self.process = subprocess.Popen(
+            [*COMMAND, "run", "--project", str(self.folder), "--port", "0", "--json", *self._arguments],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=self._environment,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if line:
+            self.ready = json.decode(line)
+            self.port = int(self.ready["url"].rpartition(":")[2]) if "url" in self.ready else 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "hub.log").read_text()
+
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None, path: str = "/hooks/in") -> int:
+        """The status; 0 when the hub went away."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with contextlib.closing(connection):
+            try:
+                connection.request("POST", path, body, dict(signed(body) if headers is None else headers))
+                return connection.getresponse().status
+            except (OSError, http.client.HTTPException):
+                return 0
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+
+
+def command(folder: Path, *arguments: str, text: str = "") -> tuple[int, Any]:
+    """One command with --json: its exit code, and its document."""
+    done = subprocess.run(
+        [*COMMAND, *arguments, "--project", str(folder), "--json"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, json.decode(done.stdout) if done.stdout.strip() else None
+
+
+def settled(folder: Path, flows: Sequence[str] = ("person-to-contact",)) -> bool:
+    """Whether every message is normalised, every event planned and every delivery done."""
+    return asyncio.run(_settled(folder, flows))
+
+
+async def _settled(folder: Path, flows: Sequence[str]) -> bool:
+    store = SqliteStore.open_readonly(folder / ".crossdock" / "production.db")
+    try:
+        tallies = await store.tallies()
+        received = sum(
+            amount for (kind, _, state), amount in tallies.items() if (kind, state) == ("message", "received")
+        )
+        for flow in flows:
+            if list(await store.positions(f"flow/{flow}", "events")) != list(await store.heads("events")):
+                return False
+            if await store.oldest_open(flow) is not None:
+                return False
+        return not received
+    finally:
+        await store.close()
