@@ -1,0 +1,189 @@
+"""Webhooks as nobody should send them. Authentic ones are committed and answered 2xx, whatever they hold; what cannot
+be understood is one quarantined message. Others are refused, and nothing of them is kept."""
+
+import codecs
+import hashlib
+import hmac
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from crossdock.core.message import message_id
+from crossdock.core.states import MessageState
+from crossdock.testing.live import SECRET, HubProcess, signed, signup
+from crossdock.testing.sink import Sink
+
+from .conftest import Accepted
+
+
+def eventually(what: object) -> None:
+    ends_at = time.monotonic() + 10
+    while not what():  # type: ignore[operator]
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)
+
+
+# --- authentic, and not to be understood --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param(b"", "empty", id="empty"),
+        pytest.param(b"   \n", "empty", id="blank"),
+        pytest.param(b'{"id": "x1", "type": "sig', "not valid JSON", id="truncated"),
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, "not valid JSON", id="deep"),
+        pytest.param(b'{"id": "x2", "a": NaN}', "not valid JSON", id="nan"),
+        pytest.param(b'{"id": "x3", "a": -Infinity}', "not valid JSON", id="infinity"),
+        pytest.param(b'{"id": "x4", "type": "\xff\xfe"}', "not utf-8", id="invalid utf-8"),
+        pytest.param(b'{"id": "x5"} {"id": "x6"}', "not valid JSON", id="two documents"),
+        pytest.param(b'"text"', "does not say its id", id="not an object"),
+        pytest.param(b'{"id": null, "type": "signup", "person": {"id": 1}}', "does not say its id", id="null id"),
+        pytest.param(b'{"id": {}, "type": "signup", "person": {"id": 1}}', "does not say its id", id="object id"),
+        pytest.param(b'{"id": "x7", "type": "signup"}', "does not say its order", id="no order"),
+        pytest.param(b'{"id": "x8", "type": "signup", "person": {"id": null}}', "say its order", id="null key"),
+        pytest.param(b'{"id": "x9", "type": "signup", "person": {"id": [1]}}', "say its order", id="list as a key"),
+    ],
+)
+def test_what_cannot_be_split_is_one_quarantined_message(
+    hub: HubProcess, accepted: Accepted, body: bytes, reason: str
+) -> None:
+    assert hub.post(body) == 200
+    assert hub.post(body) == 200
+    (message,) = accepted.new()
+    assert message.state is MessageState.QUARANTINED
+    assert reason in message.reason
+    assert len(message.reason) < 1000
+    assert accepted.body() == body
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("email", "null"), ("email", "7"), ("email", '"not an address"'), ("name", '{"a": 1}'), ("newsletter", '"yes"')],
+)
+def test_what_the_model_refuses_is_quarantined_and_delays_no_other(
+    hub: HubProcess, accepted: Accepted, there: Sink, number: int, field: str, value: str
+) -> None:
+    person = {"id": number, "email": "a@example.com", "name": "A", field: json.loads(value)}
+    body = json.dumps({"id": f"evt-{number}", "type": "signup", "sent_at": "x", "person": person}).encode()
+    assert hub.post(body) == 200
+    assert hub.post(signup(f"after-{number}")) == 200
+    eventually(lambda: any(said["email"] == f"pafter-{number}@example.com" for said in there.effects))
+    bad = message_id("in", f"evt-{number}")
+    eventually(lambda: next(one for one in accepted.new() if one.id == bad).state is MessageState.QUARANTINED)
+
+
+@pytest.mark.parametrize("digits", ["1e999", "9" * 5000, "-0", "1.7976931348623157e309", "0." + "1" * 4000])
+def test_absurd_numbers_are_accepted_and_settled_one_way_or_the_other(
+    hub: HubProcess, accepted: Accepted, number: int, digits: str
+) -> None:
+    assert hub.post(signup(number)[:-1] + f', "amount": {digits}}}'.encode()) == 200
+    eventually(lambda: accepted.new()[0].state in {MessageState.QUARANTINED, MessageState.NORMALISED})
+
+
+@pytest.mark.parametrize(
+    ("kind", "encode"),
+    [
+        ("application/json", lambda text: codecs.BOM_UTF8 + text.encode()),
+        ("application/json", lambda text: text.encode("utf-16")),
+        ("application/json; charset=utf-16le", lambda text: text.encode("utf-16-le")),
+        ("application/json; charset=iso-8859-1", lambda text: text.encode("latin-1")),
+    ],
+)
+def test_other_encodings_are_read_by_rule(
+    hub: HubProcess, accepted: Accepted, number: int, kind: str, encode: object
+) -> None:
+    body = encode(signup(number, name="Zoë").decode())  # type: ignore[operator]
+    assert hub.post(body, {**signed(body), "content-type": kind}) == 200
+    eventually(lambda: accepted.new()[0].state is MessageState.NORMALISED)
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-16", "application/json; charset=klingon"])
+def test_a_charset_that_lies_is_quarantined(hub: HubProcess, accepted: Accepted, number: int, kind: str) -> None:
+    body = signup(number) + b" "
+    assert hub.post(body, {**signed(body), "content-type": kind}) == 200
+    assert [message.state for message in accepted.new()] == [MessageState.QUARANTINED]
+
+
+def test_a_form_of_100_000_parts_is_quarantined(hub: HubProcess, accepted: Accepted) -> None:
+    body = b"&".join(b"a%d=1" % part for part in range(100_000))
+    assert hub.post(body, {**signed(body), "content-type": "application/x-www-form-urlencoded"}) == 200
+    assert [message.state for message in accepted.new()] == [MessageState.QUARANTINED]
+
+
+# --- repeated -----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_webhook_64_times_at_once_is_accepted_64_times_and_happens_once(
+    hub: HubProcess, accepted: Accepted, there: Sink, number: int
+) -> None:
+    with ThreadPoolExecutor(64) as pool:
+        statuses = list(pool.map(hub.post, [signup(number)] * 64))
+    assert statuses == [200] * 64
+    eventually(lambda: any(body["email"] == f"p{number}@example.com" for body in there.effects))
+    assert len(accepted.new()) == 1
+    assert sum(body["email"] == f"p{number}@example.com" for body in there.effects) == 1
+
+
+def test_the_same_id_with_other_content_is_kept_apart_as_a_conflict(
+    hub: HubProcess, accepted: Accepted, number: int
+) -> None:
+    first, other = signup(number), signup(number, person="another")
+    assert [hub.post(body) for body in (first, other, other, first)] == [200] * 4
+    eventually(lambda: len(accepted.new()) == 2)
+    conflict = next(message for message in accepted.new() if message.state is MessageState.QUARANTINED)
+    assert "came before with other content" in conflict.reason
+
+
+# --- not authentic ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-signature": ""},
+        {"x-signature": "0" * 64},
+        {"x-signature": "é"},
+        {"x-signature": "00" * 5000},
+        signed(b"another body"),
+    ],
+)
+def test_what_is_not_authentic_is_refused_and_nothing_is_kept(
+    hub: HubProcess, accepted: Accepted, number: int, headers: dict[str, str]
+) -> None:
+    assert hub.post(signup(number), headers) == 401
+    assert accepted.new() == []
+
+
+@pytest.mark.parametrize(
+    "stamp", [time.time() + 3600, time.time() - 3600, 253_402_300_799, -1, "now", "", "1e400", "٣", 10**400]
+)
+def test_a_signed_time_that_is_off_is_refused(
+    hub: HubProcess, accepted: Accepted, number: int, stamp: float | str
+) -> None:
+    said = str(int(stamp)) if isinstance(stamp, float) else str(stamp)
+    body = signup(number)
+    signature = hmac.new(SECRET.encode(), said.encode() + b"." + body, hashlib.sha256).hexdigest()
+    headers = {"x-signature": signature, "x-time": said.encode().decode("latin-1"), "content-type": "application/json"}
+    assert hub.post(body, headers, "/hooks/stamped") == 401
+    assert accepted.new() == []
+
+
+def test_a_signature_sent_twice_is_refused(hub: HubProcess, accepted: Accepted, raw: object, number: int) -> None:
+    body = signup(number)
+    twice = f"x-signature: {signed(body)['x-signature']}\r\nX-Signature: {'0' * 64}\r\n"
+    head = f"POST /hooks/in HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n{twice}\r\n"
+    raw.send(head.encode() + body)  # type: ignore[attr-defined]
+    assert raw.status() == 400  # type: ignore[attr-defined]
+    assert accepted.new() == []
+
+
+def test_no_answer_holds_a_secret_or_a_stack_trace(hub: HubProcess, number: int) -> None:
+    for path in ("/hooks/in", "/hooks/nothing", "/metrics", "/readyz", "/healthz", "/"):
+        _, answer = hub.get(path)
+        assert SECRET.encode() not in answer
+        assert b"Traceback" not in answer
+    assert SECRET not in hub.log
