@@ -310,6 +310,82 @@ def test_a_need_that_is_never_met_is_held() -> None:
     on_stage(play, flow("create_with_key", needs=(need("thing", lambda data: data.get("customer"), 60.0),)))
 
 
+INVOICE = flow("put", where=PythonMap(lambda data: "paid" not in data["value"]), collapse="latest")
+PAYMENT = flow(
+    "create_with_key",
+    where=PythonMap(lambda data: "paid" in data["value"]),
+    needs=(need("thing", lambda data: f"in:{data['about']}"),),
+)
+
+
+def test_a_need_is_the_entity_as_the_event_knew_it() -> None:
+    """A payment does not overtake the update of its invoice that stands before it in the stream."""
+
+    async def play(here: Stage) -> None:
+        await here.send({"id": 1, "about": "a", "value": "made", "version": "1"})
+        await here.settle()
+        here.platform.faults["/put/in:a"] = [429, 429]
+        await here.send(
+            {"id": 2, "about": "a", "value": "raised", "version": "2"},
+            {"id": 3, "about": "a", "value": "paid", "version": "3"},
+        )
+        await here.settle()
+        assert here.platform.effects == ["made", "raised", "paid"]
+
+    on_stage(play, INVOICE, PAYMENT)
+
+
+def test_a_need_waits_for_the_newer_state_that_took_the_place_of_an_earlier_one() -> None:
+    async def play(here: Stage) -> None:
+        await here.send({"id": 1, "about": "a", "value": "made", "version": "1"})
+        await here.settle()
+        here.platform.faults["/put/in:a"] = [429, 429]
+        await here.send(
+            {"id": 2, "about": "a", "value": "raised", "version": "2"},
+            {"id": 3, "about": "a", "value": "paid", "version": "3"},
+        )
+        await here.clock.sleep(2)
+        await here.send({"id": 4, "about": "a", "value": "raised again", "version": "4"})
+        await here.settle()
+        assert here.platform.effects == ["made", "raised again", "paid"]
+        assert await here.states("put") == {"delivered": 2, "superseded": 1}
+
+    on_stage(play, INVOICE, PAYMENT)
+
+
+def test_a_need_does_not_wait_for_what_comes_after() -> None:
+    async def play(here: Stage) -> None:
+        await here.send({"id": 1, "about": "a", "value": "made", "version": "1"})
+        await here.settle()
+        here.platform.faults["/put/in:a"] = [400] * 9
+        await here.send(
+            {"id": 2, "about": "a", "value": "paid", "version": "2"},
+            {"id": 3, "about": "a", "value": "raised", "version": "3"},
+        )
+        await here.settle()
+        assert await here.states("put") == {"delivered": 1, "dead": 1}
+        assert here.platform.effects == ["made", "paid"]
+
+    on_stage(play, INVOICE, PAYMENT)
+
+
+def test_a_need_whose_earlier_change_is_never_made_is_held() -> None:
+    async def play(here: Stage) -> None:
+        await here.send({"id": 1, "about": "a", "value": "made", "version": "1"})
+        await here.settle()
+        here.platform.faults["/put/in:a"] = [400] * 9
+        await here.send(
+            {"id": 2, "about": "a", "value": "raised", "version": "2"},
+            {"id": 3, "about": "a", "value": "paid", "version": "3"},
+        )
+        await here.settle()
+        (payment,) = await here.deliveries("create_with_key")
+        assert payment.state is DeliveryState.HELD
+        assert "earlier changes" in payment.reason
+
+    on_stage(play, INVOICE, PAYMENT)
+
+
 def test_a_need_that_does_not_come_by_itself_is_fetched() -> None:
     def record_of(record: Any) -> Any:
         return {"model": "thing", "verb": "created", "id": record["id"], "version": "", "data": record}

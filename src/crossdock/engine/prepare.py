@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crossdock.core import json
@@ -21,13 +21,24 @@ from crossdock.core.xref import CrossReference, LinkState
 from crossdock.engine.context import Context
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.fetch import Fetcher
+from crossdock.engine.forerunners import Forerunners
 from crossdock.engine.item import Item, thaw
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.reads import ReadFailed, run_reads
 
 RECHECK_S = 15.0
 """How often a waiting delivery looks by itself, beside being told."""
+SOON_S = 1.0
+"""The same, where it waits for another flow, whose end it is not always told of."""
 MARKER_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    need: Need
+    key: str
+    behind: bool
+    """it is linked, but earlier changes of it are not there yet"""
 
 
 class Prepared:
@@ -39,6 +50,7 @@ class Prepared:
         self._flow = flow
         self._board = board
         self._fetcher = fetcher
+        self._forerunners = Forerunners(context.store, context.landscape, flow)
 
     async def prepare(self, item: Item, again: Callable[[], None]) -> DeliveryMove | None:
         """`again` is called when something the item waits for has happened."""
@@ -95,39 +107,48 @@ class Prepared:
 
     async def _needs(
         self, event: Event, data: Any, account: str, again: Callable[[], None]
-    ) -> tuple[dict[str, str], list[tuple[Need, str]]]:
-        """(need → remote id, [(what is missing, its key)])."""
+    ) -> tuple[dict[str, str], list[_Missing]]:
+        """(need → remote id, what is missing)."""
         found: dict[str, str] = {}
-        missing: list[tuple[Need, str]] = []
+        missing: list[_Missing] = []
         now = self._context.clock.now()
         for need in self._flow.needs:
             key = need_key(need.key.run(data, now=now, event=event.about()))
             if not key:
                 continue
-            reference = await self.reference(account, need.model, key)
-            if not _linked(reference):
+            remote_id, behind = await self._needed(need, key, event, account)
+            if not remote_id or behind:
                 self._board.wait((account, need.model, key), again)
-                reference = await self.reference(account, need.model, key)
-            if reference is not None and _linked(reference):
-                found[need.name] = reference.remote_id
+                remote_id, behind = await self._needed(need, key, event, account)
+            if remote_id and not behind:
+                found[need.name] = remote_id
             else:
-                missing.append((need, key))
+                missing.append(_Missing(need, key, behind))
         return found, missing
 
-    async def _wait_for_need(self, row: Delivery, missing: list[tuple[Need, str]], now: float) -> DeliveryMove:
+    async def _needed(self, need: Need, key: str, event: Event, account: str) -> tuple[str, bool]:
+        """(the linked record's id or "", it is linked but an earlier change of it is not there yet)."""
+        reference = await self.reference(account, need.model, key)
+        if reference is None or not _linked(reference):
+            return "", False
+        return reference.remote_id, await self._forerunners.unfinished(need, key, event)
+
+    async def _wait_for_need(self, row: Delivery, missing: list[_Missing], now: float) -> DeliveryMove:
         """Within its time; then, where the flow says so, the entity is fetched and given the same time once more."""
-        what = ", ".join(f"{need.model} {key}" for need, key in missing)
+        what = ", ".join(f"{one.need.model} {one.key}" for one in missing)
         began_at = row.planned_at or now
-        deadline = began_at + min(need.within_s for need, _ in missing)
-        if now >= deadline:
+        deadline = began_at + min(one.need.within_s for one in missing)
+        behind = any(one.behind for one in missing)
+        if now >= deadline and not behind:
             extra_s = [
-                need.within_s
-                for need, key in missing
-                if need.then == "fetch" and await self._fetcher.fetch(need.model, key, row.id)
+                one.need.within_s
+                for one in missing
+                if one.need.then == "fetch" and await self._fetcher.fetch(one.need.model, one.key, row.id)
             ]
             deadline += min(extra_s, default=0.0)
         if now >= deadline:
-            reason = f"needs {what}, which was not linked at {self._flow.connection} in time"
+            short = "whose earlier changes were not made" if behind else "which was not linked"
+            reason = f"needs {what}, {short} at {self._flow.connection} in time"
             return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=reason)
         return DeliveryMove(
             row.id,
@@ -135,7 +156,7 @@ class Prepared:
             DeliveryState.WAITING,
             waiting_for=WaitingFor.NEED,
             reason=f"needs {what} at {self._flow.connection}",
-            due_at=min(deadline, now + RECHECK_S),
+            due_at=min(deadline, now + (SOON_S if behind else RECHECK_S)),
         )
 
     # --- the record ---------------------------------------------------------------------------------------------
