@@ -1,15 +1,13 @@
-# An order → the deal that it closed, worth what was sold less what was given back. An order that was called off is lost.
+# An order → the deal that it closed, worth what the shop keeps of it: money received, less what was given back, and what is
+# still to come. An order that was called off, or given back whole, is lost.
 
-def unpaid: .financial_status | IN("pending", "authorized", "voided", "expired");
-def kept:
-  if .cancelled_at != null and unpaid then money(0; .currency)
-  else money_sub(.total; .refunded_total // money(0; .currency)) end;
+def kept: money_add(money_sub(.paid_total; .refunded_total); .outstanding);
 
 {
   name: "Order \(.name // .number)",
   order: {key: $event.key},
   customer: .customer,
-  amount: kept,
+  amount: (if .outstanding == null or .paid_total == null or .refunded_total == null then .total else kept end),
   stage: (
     if .cancelled_at != null or .financial_status == "refunded" then "lost"
     elif .financial_status | IN("paid", "partially_refunded") then "won"
