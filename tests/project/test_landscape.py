@@ -79,6 +79,26 @@ def test_a_map_that_fails_says_where_in_the_project(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        ([], "made no output"),
+        ([{"id": 1}], "every output is {item"),
+        ([1], "every output is {item"),
+        ([{"item": "", "input": 1}], "key is text or a whole number"),
+        ([{"item": True, "input": 1}], "key is text or a whole number"),
+        ([{"item": "1", "input": 1}, {"item": 1, "input": 2}], "two items have the key '1'"),
+    ],
+)
+def test_items_are_told_apart_or_refused(write: Write, outputs: list[object], said: str) -> None:
+    flow = "on: deal.created\nto: out\naction: send\neach: true\nmap: '.notes[]'\n"
+    run = load_landscape(write({"flows/deals.yaml": flow})).flows["deals"].map
+    assert run is not None
+    assert run.run({"notes": [{"item": 1, "input": {"a": 1}}]}) == [{"item": 1, "input": {"a": 1}}]
+    with pytest.raises(MapFailed, match=said):
+        run.run({"notes": outputs})
+
+
+@pytest.mark.parametrize(
     ("files", "said"),
     [
         ({"flows/deals.yaml": FLOW + "map: |\n  .name\n    | nme(1)\n"}, "flows/deals.yaml:6:7: nme/1 is not defined"),

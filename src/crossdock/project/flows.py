@@ -14,6 +14,7 @@ from crossdock.models import Models, Schema, UnknownModel
 from crossdock.models.violation import nearest
 from crossdock.project.document import Document, Path
 from crossdock.project.files import FlowFile
+from crossdock.project.items import Items
 from crossdock.project.programs import EVENT, NEEDS, Program, Programs, is_file
 from crossdock.project.sources import Source
 
@@ -50,7 +51,7 @@ class FlowBuilder:
             connection=said.to,
             action=action,
             where=where,
-            map=mapped,
+            map=Items(mapped) if mapped and said.each else mapped,
             input=self._validator(said, action) if mapped else None,
             each=said.each,
             needs=needs,

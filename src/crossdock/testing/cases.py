@@ -107,10 +107,7 @@ def _inputs(flow: Flow, event: Event, data: Any, said: CasePart) -> dict[str, An
     outputs = flow.map.run(data, now=_now(said), needs=dict(said.needs), event=event.about())
     if not flow.each and len(outputs) != 1:
         raise MapFailed(f"one output is expected, {len(outputs)} came; a filter belongs into `where`")
-    try:
-        inputs = {str(output["item"]): output["input"] for output in outputs} if flow.each else {"": outputs[0]}
-    except (KeyError, TypeError):
-        raise MapFailed("with `each`, every output is {item: its key, input: the action's input}") from None
+    inputs = {str(output["item"]): output["input"] for output in outputs} if flow.each else {"": outputs[0]}
     for value in inputs.values():
         problems = flow.input.problems(value) if flow.input is not None else ()
         if problems:
