@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
-from collections.abc import AsyncIterator, Collection
+import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from crossdock.cli.place import store_url
+from crossdock.core.errors import CredentialError
 from crossdock.core.flow import Connection
 from crossdock.core.secret import Credential
-from crossdock.engine.accounts import check_account
 from crossdock.engine.clock import SystemClock
 from crossdock.engine.context import Context
 from crossdock.engine.observe import last_instant
@@ -22,6 +24,7 @@ from crossdock.security.vault import Vault
 from crossdock.server.acts import Acts
 from crossdock.server.custody import Custody
 from crossdock.stores import open_store
+from crossdock.telemetry import logs
 from crossdock.telemetry.metrics import Metrics
 from crossdock.transports.egress import EgressGuard
 from crossdock.transports.http import HttpTransport
@@ -42,22 +45,22 @@ class Assembly:
 
 
 @contextlib.asynccontextmanager
-async def assembled(project: Project, *, new_accounts: Collection[str] = ()) -> AsyncIterator[Assembly]:
-    """Not started yet. What was opened is closed at the end. Raises StoreError when another hub holds the store,
-    CredentialError when the vault cannot be opened or a connection leads to another account than before."""
+async def assembled(project: Project) -> AsyncIterator[Assembly]:
+    """Not started yet; from here on this process logs to stderr. What was opened is closed at the end.
+
+    Raises StoreError when another hub holds the store, CredentialError when the vault cannot be opened."""
     keyring = load_keyring(project.folder)
     store = open_store(store_url(project.folder, project.hub.store))
     transport = HttpTransport(guard=EgressGuard(project.hub.egress_allow))
     try:
         redactor, metrics = Redactor(), Metrics()
+        logs.configure(redactor.mapping, stream=sys.stderr)
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
         vault = Vault(store, keyring, tell=redactor.add)
         await vault.check()
         clock = SystemClock(await last_instant(store))
         chance = random.Random()  # noqa: S311 - jitter
         context = Context(store, project.landscape, clock, transport, vault, metrics, chance.random)
-        for name in project.landscape.connections:
-            declared, new = project.accounts.get(name, ""), name in new_accounts
-            await check_account(context, name, await vault.credential(name), declared=declared, new=new)
         hub = Hub(context)
         custody = Custody(hub, vault, project.accounts, project.folder)
         yield Assembly(project, hub, Acts(hub, custody), vault, metrics, redactor)
@@ -74,6 +77,8 @@ def missing(connection: Connection, credential: Credential) -> list[str]:
         for secret in connector.secrets
         if not credential.get(secret)
     ]
-    if not found and connector.oauth is not None and not credential.get("access_token"):
-        found.append(f"{name} is not connected; crossdock connect {name}")
+    try:
+        connector.account(credential)
+    except CredentialError as error:
+        found.append(f"{name}: {error.what}; {error.hint.replace('CONNECTION', name)}")
     return found

@@ -80,12 +80,9 @@ def _crossdock(
 def main(arguments: Sequence[str]) -> int:
     """The exit code. No exception and no traceback gets out, unless CROSSDOCK_TRACEBACK asks for it."""
     as_json = "--json" in arguments
-    if list(arguments) == ["--version"]:
-        print(__version__)
-        return 0
     try:
         code = build(arguments[0] if arguments else "")(
-            args=list(arguments), prog_name="crossdock", standalone_mode=False
+            args=list(arguments) or ["--help"], prog_name="crossdock", standalone_mode=False
         )
     except CrossdockError as error:
         return _failed(error, as_json)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
-import sys
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -21,11 +20,11 @@ from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
 from crossdock.cli.place import socket_path
 from crossdock.cli.show import emit, say, table
 from crossdock.core.errors import CrossdockError, UsageError
+from crossdock.engine.accounts import check_account
 from crossdock.engine.observe import Observer
 from crossdock.project import Project, load_project
 from crossdock.server.face import Face
 from crossdock.server.serve import Listening, is_loopback, local_socket, raise_file_limit, tcp_socket
-from crossdock.telemetry import logs
 
 GRACE_S = 10.0
 log = structlog.get_logger("crossdock.hub")
@@ -75,47 +74,50 @@ def run(
             hint="if that is meant, add --public; behind a proxy on this machine, listen on 127.0.0.1",
         )
     raise_file_limit()
-    return uvloop.run(serve(loaded, wish))
+    return uvloop.run(_run(loaded, wish))
 
 
-async def serve(
-    project: Project, wish: Wish, *, ready: Callable[[Assembly, int], Awaitable[None]] | None = None
-) -> int:
-    """Until a signal comes or the hub fails. `ready` is awaited once it listens, with its port. Raises CrossdockError
-    when it cannot start, or cannot go on."""
+async def _run(project: Project, wish: Wish) -> int:
     stop = _on_signals()
-    sock = tcp_socket(wish.host, wish.port)
-    async with contextlib.AsyncExitStack() as stack:
-        stack.callback(sock.close)
-        assembly = await stack.enter_async_context(assembled(project, new_accounts=wish.new_accounts))
-        logs.configure(assembly.redactor.mapping, stream=sys.stderr)
-        logging.getLogger("uvicorn").setLevel(logging.ERROR)
-        hub = assembly.hub
-        await hub.start()
-        door = Listening(assembly.acts, local_socket(socket_path(project.folder, project.landscape.environment)), 1.0)
-        face = Listening(Face(hub, assembly.exposition), sock, wish.grace_s / 2)
-        await door.start()
-        await face.start()
-        observer = asyncio.create_task(Observer(hub, assembly.metrics).run())
-        observer.add_done_callback(_told(hub.context.fail))
-        await _announce(assembly, wish, face.port)
-        if ready is not None:
-            await ready(assembly, face.port)
-        failed = await _until(stop, hub.failed())
-        began = asyncio.get_running_loop().time()
-        log.info("stopping", grace_s=wish.grace_s)
-        with contextlib.suppress(CrossdockError) if failed else contextlib.nullcontext():
-            observer.cancel()
-            await face.stop()
-            left_s = wish.grace_s - (asyncio.get_running_loop().time() - began)
-            await hub.stop(0.0 if failed else max(left_s - 1.0, 0.0))
-            await door.stop()
-    if failed is not None:
-        raise failed
+    with contextlib.closing(tcp_socket(wish.host, wish.port)) as sock:
+        async with assembled(project) as assembly:
+            await serve(assembly, sock, wish, stop, lambda port: _announce(assembly, wish, port))
     log.info("stopped")
     if wish.as_json:
         emit({"event": "stopped"})
     return 0
+
+
+async def serve(
+    assembly: Assembly, sock: socket.socket, wish: Wish, stop: asyncio.Event, ready: Callable[[int], Awaitable[None]]
+) -> None:
+    """Until told to `stop`, within the grace. `ready` is awaited once it listens, with its port. Raises CrossdockError
+    when it cannot start, and whatever it cannot go on with."""
+    hub, project = assembly.hub, assembly.project
+    for name in project.landscape.connections:
+        declared, new = project.accounts.get(name, ""), name in wish.new_accounts
+        credential = await assembly.vault.credential(name)
+        await check_account(hub.context, name, credential, declared=declared, new=new)
+    await hub.start()
+    door_socket = local_socket(socket_path(project.folder, project.landscape.environment))
+    door = Listening(assembly.acts, door_socket, 1.0)
+    face = Listening(Face(hub, assembly.exposition), sock, wish.grace_s / 2)
+    await door.start()
+    await face.start()
+    observer = asyncio.create_task(Observer(hub, assembly.metrics).run())
+    observer.add_done_callback(_told(hub.context.fail))
+    await ready(face.port)
+    failed = await _until(stop, hub.failed())
+    now = asyncio.get_running_loop().time
+    ends_at = now() + wish.grace_s
+    log.info("stopping", grace_s=wish.grace_s)
+    with contextlib.suppress(CrossdockError) if failed else contextlib.nullcontext():
+        observer.cancel()
+        await face.stop()
+        await hub.stop(0.0 if failed else max(ends_at - now() - 1.0, 0.0))
+        await door.stop()
+    if failed is not None:
+        raise failed
 
 
 def _on_signals() -> asyncio.Event:

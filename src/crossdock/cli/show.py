@@ -17,7 +17,7 @@ from crossdock.core import json
 from crossdock.core.errors import CrossdockError, ProjectError
 from crossdock.security.redaction import Redactor
 
-WIDE = 160
+WIDE = 1000
 """characters a line, where nobody looks on"""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 _redactor = Redactor()
@@ -48,9 +48,9 @@ def note(text: str) -> None:
     _console(sys.stderr).print(Text(plain(text)), soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Columns whose name ends in `#` hold numbers."""
-    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    grid = Table(show_header=any(columns), box=None, pad_edge=False, header_style="bold")
     for column in columns:
         number = column.endswith("#")
         grid.add_column(column.rstrip("#"), justify="right" if number else "left", overflow="fold")
@@ -118,5 +118,5 @@ def who() -> str:
 
 
 def _console(stream: Any) -> Console:
-    width = None if stream.isatty() or os.environ.get("COLUMNS") else WIDE
+    width = None if stream.isatty() else WIDE
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)

@@ -12,9 +12,11 @@ async def check_account(
     context: Context, name: str, credential: Credential, *, declared: str = "", new: bool = False
 ) -> None:
     """Before the credential is used: does it lead where the connection has always led? `declared` is what the project
-    says, `new` that a person means the change. What it leads to is remembered. Raises CredentialError."""
-    account = context.connection(name).connector.account(credential)
-    if not account:
+    says, `new` that a person means the change. What it leads to is remembered; what leads nowhere yet is left alone.
+    Raises CredentialError."""
+    try:
+        account = context.connection(name).connector.account(credential)
+    except CredentialError:
         return
     if declared and declared != account:
         raise CredentialError(

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Protocol
 
 from crossdock.core.clock import Clock
+from crossdock.core.errors import CredentialError
 from crossdock.core.flow import Connection, Landscape
 from crossdock.core.ids import digest
 from crossdock.core.secret import Credential
@@ -75,11 +76,20 @@ class Context:
         return self.landscape.connections[name]
 
     async def account(self, name: str) -> str:
-        """Whose data it is at this connection's platform."""
+        """Whose data it is at this connection's platform. Raises CredentialError when a person must connect first."""
         if name not in self.accounts:
             credential = await self.vault.credential(name)
             self.accounts[name] = self.connection(name).connector.account(credential) or name
         return self.accounts[name]
+
+    async def is_connected(self, name: str) -> bool:
+        """Whether it is known whose data the connection leads to; else it is paused until a person connects it."""
+        try:
+            await self.account(name)
+        except CredentialError as error:
+            self.paused[name] = str(error)
+            return False
+        return True
 
 
 Known = Mapping[tuple[str, str, str], str]

@@ -159,7 +159,7 @@ class Deliverer:
 
     async def _pause_s(self) -> float:
         """How long the destination's breaker, or a person's absence, keeps this flow still."""
-        if self.flow.connection in self._context.paused:
+        if self.flow.connection in self._context.paused or not await self._context.is_connected(self.flow.connection):
             return 1.0
         gate = await self._exchanger.gate(self.flow.connection)
         if gate.breaker.is_open and self._running:

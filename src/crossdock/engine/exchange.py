@@ -53,7 +53,10 @@ class Exchanger:
         """Waits for the account's budgets, signs, sends once, judges and learns. Never raises for what a platform does:
         that is a verdict. A connection that only a person can mend is paused, and the call was not done."""
         context = self._context
-        gate = await self.gate(connection)
+        try:
+            gate = await self.gate(connection)
+        except CredentialError as error:
+            return self._pause(connection, error, context.clock.now())
         await gate.enter(call.cost)
         try:
             started_at = context.clock.now()

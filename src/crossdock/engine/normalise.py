@@ -62,6 +62,9 @@ class Normaliser:
     async def run(self) -> None:
         signal = f"inbox/{self._connection.name}"
         while True:
+            if not await self._context.is_connected(self._connection.name):
+                await self._context.signals.wait(signal, 1.0)
+                continue
             now = self._context.clock.now()
             held = self._leases.positions(self.lanes)
             after = {lane: number for lane, number in held.items() if self._not_before.get(lane, 0.0) <= now}
@@ -74,7 +77,7 @@ class Normaliser:
 
     async def normalise(self, messages: Sequence[Message]) -> None:
         """One commit. Messages whose record cannot be had right now stop their lane, for a while, and no other."""
-        self._account = self._account or await self._context.account(self._connection.name)
+        self._account = await self._context.account(self._connection.name)
         records, stuck = await self._records(messages)
         ready: list[Message] = []
         for message in messages:
@@ -252,7 +255,7 @@ class Normaliser:
 
     async def again(self, messages: Sequence[Message]) -> None:
         """Quarantined messages, on a person's word: read anew, with today's maps. Their lane's position stays."""
-        self._account = self._account or await self._context.account(self._connection.name)
+        self._account = await self._context.account(self._connection.name)
         records, _ = await self._records(messages)
         draft = Draft()
         for message in messages:

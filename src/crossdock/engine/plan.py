@@ -42,6 +42,9 @@ class Planner:
         before = await planned_before(self._context.store, self._flow.name)
         self._leases.planned_before({lane: before[lane.partition] for lane in self.lanes})
         while True:
+            if not await self._context.is_connected(self._flow.connection):
+                await self._context.signals.wait(f"room/{self._flow.name}", 1.0)
+                continue
             room = self._deliverer.room()
             if room <= 0:
                 await self._context.signals.wait(f"room/{self._flow.name}", 1.0)

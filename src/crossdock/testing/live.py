@@ -58,43 +58,10 @@ def signed(body: bytes) -> dict[str, str]:
     return {"x-signature": signature, "content-type": "application/json"}
 
 
-class HubProcess:
-    """`crossdock run` on a free port; killed at the end of the block if it still runs."""
+class Sender:
+    """Speaks to a hub on a port of this machine."""
 
-    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
-        self.port = 0
-        self.ready: Mapping[str, Any] = {}
-        """the line that it says when it listens"""
-        self._arguments = arguments
-        self._environment = {**os.environ, **(environment or {})}
-
-    def __enter__(self) -> Self:
-        self._log = (self.folder / "hub.log").open("ab")
-        self.process = subprocess.Popen(
-            [*COMMAND, "run", "--project", str(self.folder), "--port", "0", "--json", *self._arguments],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=self._environment,
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if line:
-            self.ready = json.decode(line)
-            self.port = int(self.ready["url"].rpartition(":")[2]) if "url" in self.ready else 0
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        self._log.close()
-
-    @property
-    def log(self) -> str:
-        return (self.folder / "hub.log").read_text()
+    port = 0
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None, path: str = "/hooks/in") -> int:
         """The status; 0 when the hub went away."""
@@ -112,6 +79,46 @@ class HubProcess:
             connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read()
+
+
+class HubProcess(Sender):
+    """`crossdock run` on a free port; killed at the end of the block if it still runs."""
+
+    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.ready: Mapping[str, Any] = {}
+        """the line that it says when it listens"""
+        self._arguments = arguments
+        self._environment = {**os.environ, **(environment or {})}
+
+    def __enter__(self) -> Self:
+        self._log = (self.folder / "hub.log").open("ab")
+        self.process = subprocess.Popen(
+            [*COMMAND, "run", "--project", str(self.folder), "--port", "0", "--json", *self._arguments],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=self._environment,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.ready = json.decode(line) if line else {}
+        if "url" not in self.ready:
+            self.__exit__()
+            raise RuntimeError(f"the hub did not start: {line.decode()} {self.log}")
+        self.port = int(self.ready["url"].rpartition(":")[2])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "hub.log").read_text()
 
 
 def command(folder: Path, *arguments: str, text: str = "") -> tuple[int, Any]:

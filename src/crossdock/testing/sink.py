@@ -25,6 +25,12 @@ class Sink:
     """the bodies that took effect: the first of each key"""
     delay_s: float = 0.0
     """how long an answer takes"""
+    status: int = 200
+    """anything else: refused, and nothing takes effect"""
+    cut: bool = False
+    """what is asked takes effect, and the connection ends without an answer"""
+    records: list[Any] = field(default_factory=list)
+    """what a GET finds: `{"hits": …}`"""
 
     _answers: dict[str, bytes] = field(default_factory=dict)
 
@@ -35,18 +41,29 @@ class Sink:
             self._answers[key] = json.encode({"id": str(len(self.effects))})
         return self._answers[key]
 
+    def answer(self, asks: bool, key: str, body: bytes) -> tuple[int, bytes]:
+        if asks:
+            return 200, json.encode({"hits": self.records})
+        return (200, self.take(key, body)) if self.status == 200 else (self.status, b'{"error": "no"}')
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                found = {name: _value(head, name) for name in (KEY, LENGTH)}
-                body = await reader.readexactly(int(found[LENGTH] or 0))
-                answer = self.take(found[KEY], body)
-                await asyncio.sleep(self.delay_s)
-                start = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
-                writer.write(start.encode() + answer)
-                await writer.drain()
-        writer.close()
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+            while not await self._one(reader, writer):
+                pass
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection is to be cut."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readexactly(int(_value(head, LENGTH) or 0))
+        asks = head.startswith(b"GET")
+        status, answer = self.answer(asks, _value(head, KEY), body)
+        await asyncio.sleep(self.delay_s)
+        if self.cut and not asks:
+            return True
+        start = f"HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
+        writer.write(start.encode() + answer)
+        await writer.drain()
+        return False
 
 
 @contextlib.contextmanager
@@ -74,6 +91,7 @@ async def _close(server: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)  # transports close in the loop's next turn
 
 
 def _value(head: bytes, name: bytes) -> str:
