@@ -120,6 +120,34 @@ def test_an_unknown_outcome_of_class_none_is_held_and_never_resent(fault: str | 
     on_stage(play, flow("create_only"))
 
 
+@pytest.mark.parametrize("fault", ["refused", 429])
+def test_an_unknown_outcome_stays_unknown_until_a_repeat_is_let_in(fault: str | int) -> None:
+    """That a repeat was not done says nothing of the first try: a newer state must not take its place and, with another
+    key, make the record a second time."""
+
+    async def play(here: Stage) -> None:
+        here.platform.faults["/create"] = ["lost_after", fault, fault]
+        await here.send({"id": 1, "about": "a", "value": "first", "version": "1"})
+        await here.clock.sleep(4)
+        assert await here.states() == {"resolving": 1}
+        await here.send({"id": 2, "about": "a", "value": "second", "version": "2"})
+        await here.settle()
+        assert await here.states() == {"delivered": 2}
+        assert here.platform.effects == ["first", "second"]
+
+    on_stage(play, flow("create_with_key", collapse="latest"))
+
+
+def test_an_unknown_outcome_that_no_repeat_resolves_is_left_to_a_person() -> None:
+    async def play(here: Stage) -> None:
+        here.platform.faults["/create"] = ["lost_after", *["refused"] * 20]
+        await here.send({"id": 1, "value": "first"})
+        await here.settle()
+        assert await here.states() == {"held": 1}
+
+    on_stage(play, flow("create_with_key"))
+
+
 def test_on_unknown_resend_sends_again_and_says_so() -> None:
     async def play(here: Stage) -> None:
         here.platform.faults["/create"] = ["lost_after"]

@@ -34,13 +34,17 @@ def fail(
     jitter: float,
     first_sent_at: float,
     tries: int,
+    in_doubt: bool = False,
 ) -> Failure:
-    """`delivery.state` is its state in the store; `tries`: how often this exchange was sent, this time included."""
+    """`delivery.state` is its state in the store; `tries`: how often this exchange was sent, this time included.
+    `in_doubt`: an earlier try of it ended unknown. That this one was not done says nothing of that one."""
     if isinstance(verdict, Refused):
         move = DeliveryMove(delivery.id, delivery.state, DeliveryState.DEAD, reason=verdict.why)
         return Failure(move, ExchangeState.REFUSED, "refused", release=True)
     if isinstance(verdict, Unknown):
         return _unknown(flow, delivery, verdict, now, jitter, first_sent_at)
+    if in_doubt and not verdict.stale:
+        return _still_unknown(flow, delivery, verdict, now=now, jitter=jitter, tries=tries)
     if not verdict.counts:
         due_at = wait_for_platform_at(flow.retry, tries, now, wait_s=verdict.wait_s, jitter=jitter)
         move = DeliveryMove(
@@ -66,6 +70,23 @@ def fail(
     if verdict.stale:
         return Failure(move, ExchangeState.ABANDONED, "stale")
     return Failure(move, ExchangeState.NOT_DONE, "not_done")
+
+
+def _still_unknown(
+    flow: Flow, delivery: Delivery, verdict: NotDone, *, now: float, jitter: float, tries: int
+) -> Failure:
+    """It keeps waiting to be resolved, at the pace of what was not done; at the end a person decides."""
+    attempts = delivery.attempts + (1 if verdict.counts else 0)
+    due: float | None = wait_for_platform_at(flow.retry, tries, now, wait_s=verdict.wait_s, jitter=jitter)
+    if verdict.counts:
+        due = next_attempt_at(flow.retry, attempts, now, wait_s=verdict.wait_s, jitter=jitter)
+    state, reason = DeliveryState.RESOLVING, verdict.why
+    if due is None:
+        state, reason = DeliveryState.HELD, f"the outcome stayed unknown after {attempts} attempts: {verdict.why}"
+    move = DeliveryMove(
+        delivery.id, delivery.state, state, reason=reason, due_at=due or 0.0, attempts=attempts, batch=""
+    )
+    return Failure(move, ExchangeState.UNKNOWN, "not_done" if verdict.counts else "rate")
 
 
 def _unknown(

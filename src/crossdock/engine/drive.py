@@ -108,7 +108,8 @@ class Drive:
         sent = await self._exchange(call)
         crash.at("send.done")
         if not isinstance(sent.verdict, Done | Items):
-            await record.failed(exchange, sent)
+            in_doubt = known is not None and known.state is ExchangeState.UNKNOWN
+            await record.failed(exchange, sent, in_doubt=in_doubt)
             return None
         record.answered(exchange, sent, _answer_of(sent.verdict))
         if isinstance(sent.verdict, Items):

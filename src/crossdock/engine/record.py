@@ -230,16 +230,16 @@ class Record:
             replace(mine, state=LinkState.MOVED, remote_id="", moved_to=owner, fingerprint="", version="")
         )
 
-    async def failed(self, exchange: Exchange, sent: Sent) -> None:
-        """The whole exchange was not done, refused, or is unknown."""
+    async def failed(self, exchange: Exchange, sent: Sent, *, in_doubt: bool) -> None:
+        """The whole exchange was not done, refused, or is unknown; `in_doubt`: it was unknown before, too."""
         self.draft.attempts.append(attempt_of(exchange, sent))
-        await self.fail_all(sent.verdict, exchange)
+        await self.fail_all(sent.verdict, exchange, in_doubt=in_doubt)
 
-    async def fail_all(self, verdict: Verdict, exchange: Exchange | None) -> None:
+    async def fail_all(self, verdict: Verdict, exchange: Exchange | None, *, in_doubt: bool = False) -> None:
         assert not isinstance(verdict, Done | Items)
         end = ExchangeState.NOT_DONE
         for item in self.items:
-            failure = self._decide(item, verdict, exchange)
+            failure = self._decide(item, verdict, exchange, in_doubt=in_doubt)
             end = failure.exchange
             self._add_failure(item, failure)
         if exchange is not None:
@@ -252,7 +252,9 @@ class Record:
         if refusal is not None:
             await self.lost(refusal)
 
-    def _decide(self, item: Item, verdict: NotDone | Refused | Unknown, exchange: Exchange | None) -> Failure:
+    def _decide(
+        self, item: Item, verdict: NotDone | Refused | Unknown, exchange: Exchange | None, *, in_doubt: bool = False
+    ) -> Failure:
         now = self._context.clock.now()
         failure = fail(
             self._flow,
@@ -262,6 +264,7 @@ class Record:
             jitter=self._context.random(),
             first_sent_at=exchange.first_sent_at if exchange else now,
             tries=exchange.attempts if exchange else 1,
+            in_doubt=in_doubt,
         )
         self._context.metrics.failed(self._flow.name, failure.kind)
         return failure
