@@ -94,8 +94,9 @@ def on_store(project: Path, play: Callable[[Store], Awaitable[Any]]) -> Any:
 class Hub(Sender):
     """What `crossdock run` runs, in a thread of this process: it starts in no time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *new_accounts: str) -> None:
         self._folder = folder
+        self._wish = Wish("127.0.0.1", 0, 3.0, new_accounts)
         self._ready = threading.Event()
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="hub")
@@ -128,7 +129,7 @@ class Hub(Sender):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with contextlib.closing(tcp_socket("127.0.0.1", 0)) as sock:
             async with assembled(load_project(self._folder)) as assembly:
-                await serve(assembly, sock, Wish("127.0.0.1", 0, 3.0), self._stop, self._is_ready)
+                await serve(assembly, sock, self._wish, self._stop, self._is_ready)
 
     async def _is_ready(self, port: int) -> None:
         self.port = port

@@ -10,7 +10,7 @@ from pathlib import Path
 from crossdock.testing.live import SECRET, HubProcess, signup
 from crossdock.testing.sink import Sink
 
-from .conftest import Type
+from .conftest import Hub, Type
 
 PATIENCE_S = 15.0
 
@@ -82,7 +82,7 @@ def test_what_is_under_way_ends_within_the_grace_or_is_resolved_by_the_next_hub(
         hub.process.terminate()
         assert hub.process.wait(PATIENCE_S) == 0
     there.delay_s = 0.0
-    with HubProcess(project):
+    with Hub(project):
         eventually(lambda: type_("status", "--json").json["flows"][0]["delivered"] == 1)
     assert len(there.effects) == 1
     assert type_("audit").code == 0
@@ -125,7 +125,7 @@ def test_what_is_missing_is_said_at_the_start(project: Path, type_: Type) -> Non
 
 
 def test_another_account_is_taken_only_when_it_is_meant(project: Path, type_: Type) -> None:
-    with HubProcess(project):
+    with Hub(project):
         pass
     out, hub_file = project / "connections" / "out.yaml", project / "crossdock.yaml"
     port = json.loads(out.read_text().split("base_url: http://127.0.0.1:")[1].split("/")[0])
@@ -134,10 +134,10 @@ def test_another_account_is_taken_only_when_it_is_meant(project: Path, type_: Ty
     said = type_("run", "--port", "0")
     assert said.code == 1
     assert "--new-account out" in said.err
-    with HubProcess(project, "--new-account", "out") as hub:
-        assert hub.ready
-    with HubProcess(project) as hub:
-        assert hub.ready
+    with Hub(project, "out"):
+        pass
+    with Hub(project):
+        pass
 
 
 def test_for_a_person_it_says_in_plain_words_what_runs_where(project: Path) -> None:

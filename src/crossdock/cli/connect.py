@@ -63,7 +63,7 @@ async def _connect(
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     async with acting(place) as perform, Callback(port, listens=not paste) as callback:
         redirect_uri = redirect_uri or callback.url
-        url = await _page(perform, connection, redirect_uri, state, verifier)
+        url = await page(perform, connection, redirect_uri, state, verifier)
         note(f"open this page and agree:\n\n{url}\n")
         if browser and not paste:
             webbrowser.open(url)
@@ -83,7 +83,8 @@ async def _connect(
         )
 
 
-async def _page(perform: Perform, connection: str, redirect_uri: str, state: str, verifier: str) -> str:
+async def page(perform: Perform, connection: str, redirect_uri: str, state: str, verifier: str) -> str:
+    """The platform's page on which a person agrees; `verifier` is the secret half of PKCE."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     said = {"connection": connection, "redirect_uri": redirect_uri, "state": state, "challenge": challenge}
     return str((await perform("authorize", **said))["url"])

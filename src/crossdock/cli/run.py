@@ -113,9 +113,8 @@ async def serve(
     log.info("stopping", grace_s=wish.grace_s)
     with contextlib.suppress(CrossdockError) if failed else contextlib.nullcontext():
         observer.cancel()
-        await face.stop()
+        await asyncio.gather(face.stop(), door.stop())
         await hub.stop(0.0 if failed else max(ends_at - now() - 1.0, 0.0))
-        await door.stop()
     if failed is not None:
         raise failed
 
