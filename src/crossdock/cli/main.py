@@ -38,6 +38,7 @@ COMMANDS = {
     "secrets": "secrets",
     "sandbox": "sandbox",
     "jq": "jq",
+    "demo": "demo.command",
 }
 """command → the module that adds it"""
 

@@ -1,0 +1,84 @@
+"""The demo's own processes: `crossdock sandbox` and `crossdock run`, each as a person would start it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import Any, Final
+
+from crossdock.core import json
+from crossdock.core.errors import CrossdockError
+
+PROGRAM: Final = (sys.executable, "-c", "from crossdock.cli.main import run; run()")
+STARTS_WITHIN_S: Final = 60.0
+STOPS_WITHIN_S: Final = 15.0
+LAST_LINES: Final = 15
+
+
+class Child:
+    """`crossdock ARGUMENTS`, told apart from the terminal so that Ctrl-C ends the demo first and then its children.
+    What it says on stderr goes to `log`."""
+
+    def __init__(self, process: Process, log: Path, what: str) -> None:
+        self._process = process
+        self._log = log
+        self._what = what
+
+    @classmethod
+    async def start(cls, *arguments: str, log: Path) -> Child:
+        with log.open("ab") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *PROGRAM, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=stderr, start_new_session=True
+            )
+        return cls(process, log, f"crossdock {arguments[0]}")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def line(self) -> Any:
+        """The next JSON line that it prints. Raises CrossdockError: it ended, or says nothing."""
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(STARTS_WITHIN_S):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            raise CrossdockError(f"`{self._what}` says nothing", hint=self._last_words()) from None
+        if not line:
+            raise CrossdockError(f"`{self._what}` ended", hint=self._last_words())
+        said = json.decode(line)
+        if isinstance(said, dict) and "error" in said:
+            raise CrossdockError(f"`{self._what}`: {said['error']}", hint=str(said.get("hint", "")))
+        return said
+
+    async def kill(self) -> None:
+        """kill -9."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def stop(self) -> None:
+        """Gently, and for certain. May be called twice."""
+        if self._process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(STOPS_WITHIN_S):
+                await self._process.wait()
+        except TimeoutError:
+            await self.kill()
+        except asyncio.CancelledError:
+            await asyncio.shield(self.kill())
+            raise
+
+    def check(self) -> None:
+        """Raises CrossdockError when it has ended by itself."""
+        if self._process.returncode is not None:
+            raise CrossdockError(f"`{self._what}` ended", hint=self._last_words())
+
+    def _last_words(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
