@@ -30,6 +30,14 @@ class Validator(Protocol):
         ...
 
 
+class Canon(Validator, Protocol):
+    """A canonical model."""
+
+    def canonical(self, data: Any) -> Any:
+        """The one spelling of equal instances, to hash, store and compare: without null members."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """An entity that must be linked at the destination first."""
@@ -103,7 +111,7 @@ class Landscape:
     environment: str
     connections: Mapping[str, Connection]
     flows: Mapping[str, Flow]
-    models: Mapping[str, Validator]
-    """canonical model → its validator"""
+    models: Mapping[str, Canon]
+    """by name"""
     retention_s: Mapping[str, float] = field(default_factory=dict)
     """payloads, messages, events, effects"""

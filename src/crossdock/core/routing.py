@@ -30,7 +30,7 @@ def route_event(flow: Flow, event: Event, destination: str, *, now: float) -> Sk
         return Skip.EARLIER
     if event.stale and flow.collapse == "latest":
         return Skip.STALE
-    if event.trail and destination in event.trail.split(","):
+    if event.account == destination or destination in event.trail.split(","):
         return Skip.ECHO
     if flow.where is not None and not _wanted(flow, event, now):
         return Skip.FILTER

@@ -87,7 +87,7 @@ class Context:
         try:
             await self.account(name)
         except CredentialError as error:
-            self.paused[name] = str(error)
+            self.paused[name] = str(error).replace("CONNECTION", name)
             return False
         return True
 

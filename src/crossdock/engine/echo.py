@@ -6,7 +6,7 @@ from typing import Any
 
 from crossdock.core import json
 from crossdock.core.event import Event
-from crossdock.core.flow import Connection, MapFailed
+from crossdock.core.flow import Canon, Connection, MapFailed
 from crossdock.core.ids import digest
 from crossdock.core.xref import CrossReference
 
@@ -16,16 +16,18 @@ def fingerprint_of(data: Any) -> str:
     return digest("fingerprint", json.canonical(data))
 
 
-def fingerprint_of_record(connection: Connection, topic: str, model: str, record: Any, now: float) -> str:
+def fingerprint_of_record(
+    connection: Connection, topic: str, canon: Canon | None, model: str, record: Any, now: float
+) -> str:
     """Of what a platform answered to a write, read as if it had come in; "" when it cannot be read that way."""
     inlet = connection.inlets.get(topic)
-    if inlet is None or record is None:
+    if inlet is None or canon is None or record is None:
         return ""
     try:
         outputs = inlet.map.run(record, now=now)
     except MapFailed:
         return ""
-    return next((fingerprint_of(said["data"]) for said in outputs if said.get("model") == model), "")
+    return next((fingerprint_of(canon.canonical(said["data"])) for said in outputs if said.get("model") == model), "")
 
 
 def is_echo(reference: CrossReference, fingerprint: str, version: str) -> bool:

@@ -222,6 +222,7 @@ class Normaliser:
             raise Quarantine(f"its map speaks of a model that the project does not have: {model!r}")
         if problems := validator.problems(data):
             raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
+        data = validator.canonical(data)
         links = await self._references(model, [str(remote_id)])
         key = links[0].key if links else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)

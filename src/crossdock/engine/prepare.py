@@ -212,6 +212,8 @@ class Prepared:
                 verdict = NotDone(verdict.why)
             now, jitter = self._context.clock.now(), self._context.random()
             return fail(self._flow, row, verdict, now=now, jitter=jitter, first_sent_at=now, tries=1).move
+        except ValueError as error:
+            return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=str(error))
         if found is None:
             return None
         if not found.certain:

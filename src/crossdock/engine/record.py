@@ -199,7 +199,6 @@ class Record:
         action = self._flow.action
         if not (action.links and receipt.remote_id) or item.alias:
             return
-        connection = self._context.connection(self._flow.connection)
         now = self._context.clock.now()
         self.draft.cross_references.append(
             Link(
@@ -211,12 +210,18 @@ class Record:
                     remote_id=receipt.remote_id,
                     effect_id=outbound.seed,
                     version=receipt.version,
-                    fingerprint=fingerprint_of_record(connection, action.echo, action.model, receipt.record, now),
+                    fingerprint=self._fingerprint(receipt, now),
                     trail=trail_of(item.event),
                     updated_at=now,
                 )
             )
         )
+
+    def _fingerprint(self, receipt: Receipt, now: float) -> str:
+        action = self._flow.action
+        connection = self._context.connection(self._flow.connection)
+        canon = self._context.landscape.models.get(action.model)
+        return fingerprint_of_record(connection, action.echo, canon, action.model, receipt.record, now)
 
     async def _make_alias(self, refused: Link) -> None:
         """The record belongs to another entity already (a shared e-mail address): this key points to that one."""

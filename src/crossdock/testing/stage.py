@@ -46,6 +46,9 @@ class Outputs(list[Any]):
 
 
 class AnyValue:
+    def canonical(self, data: Any) -> Any:
+        return data
+
     def problems(self, value: Any) -> Sequence[str]:
         return ["value: is missing"] if isinstance(value, dict) and "invalid" in value else ()
 
