@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
