@@ -8,7 +8,7 @@ import pytest
 
 from crossdock.core.states import DeliveryState
 from crossdock.testing.fake_platform import FakePlatform
-from crossdock.testing.stage import flow, landscape, stage
+from crossdock.testing.stage import flow, landscape, need, stage
 from crossdock.testing.virtual_clock import VirtualClock, run_virtually
 
 MOMENTS = [0.0, 0.3, 0.7, 1.1, 1.5, 1.9, 2.3, 2.7, 3.1, 5.0]
@@ -88,5 +88,21 @@ def test_what_a_stopping_hub_has_under_way_ends_within_the_grace(tmp_path: Path)
             await clock.sleep(1.0)
         async with stage(world, path=tmp_path / "hub.db", platform=platform, clock=clock) as here:
             assert await here.states() == {"delivered": 1}
+
+    run_virtually(lives())
+
+
+def test_what_waits_for_a_need_is_told_in_the_next_life_too(tmp_path: Path) -> None:
+    world = landscape(flow("create_with_key", needs=(need("thing", lambda data: data.get("customer")),)))
+    platform, clock = FakePlatform(), VirtualClock()
+
+    async def lives() -> None:
+        async with stage(world, path=tmp_path / "hub.db", platform=platform, clock=clock, crash=True) as here:
+            await here.send({"id": "order", "value": "order", "customer": "in:c"})
+            await clock.sleep(1.0)
+        async with stage(world, path=tmp_path / "hub.db", platform=platform, clock=clock) as here:
+            await here.send({"id": "c", "value": "customer"})
+            await clock.sleep(1.0)
+            assert platform.effects == ["customer", "order"]
 
     run_virtually(lives())

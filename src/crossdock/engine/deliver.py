@@ -112,8 +112,12 @@ class Deliverer:
         rows = await self._context.store.heads_of_keys(self.flow.name, MOST_LINES)
         self._unread = len(rows) >= MOST_LINES
         for row in rows:
-            if row.partitionkey not in self._lines:
-                self._lines[row.partitionkey] = Line(row, behind=True)
+            if row.partitionkey in self._lines:
+                continue
+            self._lines[row.partitionkey] = Line(row, behind=True)
+            if row.waiting_for in {WaitingFor.NEED, WaitingFor.CLAIM}:
+                self._ready.append(row.partitionkey)  # told is only who has asked in this life
+            else:
                 self._queue(row.partitionkey)
 
     async def wake_key(self, partitionkey: str) -> None:
