@@ -57,7 +57,9 @@ def test_numbers_keep_their_digits(text: str) -> None:
     assert json.encode(json.decode(text)) == text.encode()
 
 
-@pytest.mark.parametrize("text", [b"NaN", b"Infinity", b"{", b"", b"\xff", b"[1,]", b"{'a':1}", b"[" * 100_000, b"1e999", b"[1e-99999]"])
+@pytest.mark.parametrize(
+    "text", [b"NaN", b"Infinity", b"{", b"", b"\xff", b"[1,]", b"{'a':1}", b"[" * 100_000, b"1e999", b"[1e-99999]"]
+)
 def test_what_is_not_strict_json_is_refused(text: bytes) -> None:
     with pytest.raises(NotJson):
         json.decode(text)

@@ -109,5 +109,5 @@ def test_sigterm_under_load_ends_well_and_loses_nothing(tmp_path: Path, there: S
         assert hub.process.wait(PATIENCE_S) == 0, hub.log
         sending.result()
     there.delay_s = 0.0
-    assert 0 < len(sender.accepted)
+    assert sender.accepted
     finish(project, sender, there)
