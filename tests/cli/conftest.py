@@ -111,6 +111,11 @@ class Hub(Sender):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def fail(self, error: BaseException) -> None:
+        """A stage meets what it cannot survive."""
+        self._loop.call_soon_threadsafe(self._context.fail, error)
+        self._thread.join()
+
     def stop(self) -> None:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
@@ -129,6 +134,7 @@ class Hub(Sender):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with contextlib.closing(tcp_socket("127.0.0.1", 0)) as sock:
             async with assembled(load_project(self._folder)) as assembly:
+                self._context = assembly.hub.context
                 await serve(assembly, sock, self._wish, self._stop, self._is_ready)
 
     async def _is_ready(self, port: int) -> None:

@@ -1,5 +1,6 @@
 """What a person decides, told to a running hub and to a store that no hub holds."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from crossdock.cli.acting import acting
+from crossdock.cli.place import place_of, socket_path
+from crossdock.core.errors import UsageError
 from crossdock.core.work import Count, Work
 from crossdock.testing.live import signup
 from crossdock.testing.sink import Sink
@@ -232,3 +236,21 @@ def test_audit_agrees_after_retention_has_removed_rows(project: Path, type_: Typ
     sums = type_("audit", "--json").json
     assert sums["ok"]
     assert any(one["parts"].get("retired") == 3 for one in sums["sums"])
+
+
+def test_the_local_door_refuses_what_it_does_not_understand(project: Path, type_: Type) -> None:
+    async def ask(act: str, **said: Any) -> str:
+        async with acting(place_of(project, "production")) as perform:
+            with pytest.raises(UsageError) as refused:
+                await perform(act, **said)
+        return refused.value.what
+
+    def play() -> None:
+        assert "no such act" in asyncio.run(ask("explode"))
+        assert "lacks 'ids'" in asyncio.run(ask("retry"))
+        assert "no flow 'nothing'" in asyncio.run(ask("rewind", flow="nothing"))
+
+    play()
+    with Hub(project):
+        play()
+        assert (socket_path(project, "production").stat().st_mode & 0o777) == 0o600

@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from crossdock.core.errors import StoreError
 from crossdock.testing.live import SECRET, HubProcess, signup
 from crossdock.testing.sink import Sink
 
@@ -162,3 +165,13 @@ def test_for_a_person_it_says_in_plain_words_what_runs_where(project: Path) -> N
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 0
         process.communicate()
+
+
+def test_a_store_that_fails_stops_the_hub_with_what_to_do(project: Path, type_: Type) -> None:
+    hub = Hub(project).__enter__()
+    hub.fail(StoreError("the disk is full", hint="make room, then start the hub again"))
+    with pytest.raises(StoreError, match="the disk is full"):
+        hub.stop()
+    assert hub.post(signup(7)) == 0
+    with Hub(project) as again:
+        assert again.post(signup(7)) == 200

@@ -14,6 +14,7 @@ from crossdock.cli.show import progress, who
 from crossdock.core import json
 from crossdock.core.errors import CrossdockError, StoreError, UsageError
 from crossdock.project import load_project
+from crossdock.server.serve import is_ours
 
 AT_ONCE = 100
 """ids in one request"""
@@ -54,7 +55,9 @@ async def for_each(perform: Perform, act: str, ids: Sequence[str], what: str) ->
 
 
 def answers(path: Path) -> bool:
-    """Whether a hub listens there."""
+    """Whether a hub of this user's listens there."""
+    if not is_ours(path.parent):
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(2.0)
         try:

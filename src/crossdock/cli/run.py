@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import getpass
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,7 +114,7 @@ def since(at: float | None) -> str:
 
 def who() -> str:
     """The person at the keyboard, for the record."""
-    return os.environ.get("CROSSDOCK_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
+    return getpass.getuser()
 
 
 def _console(stream: Any) -> Console:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import resource
 import socket
 from collections.abc import Iterator
@@ -112,6 +113,8 @@ def is_loopback(host: str) -> bool:
 def local_socket(path: Path) -> socket.socket:
     """A socket for this user only. A file that a dead hub left is replaced. Raises CrossdockError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not is_ours(path.parent):
+        raise CrossdockError(f"the folder {path.parent} belongs to another user", hint="remove it, or ask for it")
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -121,6 +124,15 @@ def local_socket(path: Path) -> socket.socket:
         raise CrossdockError(f"cannot make the hub's local door {path}: {error}") from None
     path.chmod(0o600)
     return sock
+
+
+def is_ours(folder: Path) -> bool:
+    """Nobody else can put a socket of theirs into it."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return False
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
 def raise_file_limit() -> None:

@@ -102,10 +102,11 @@ class HubProcess(Sender):
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.ready = json.decode(line) if line else {}
-        if "url" not in self.ready:
+        if "url" in self.ready:
+            self.port = int(self.ready["url"].rpartition(":")[2])
+        elif self.process.wait() > 0:  # a hub that was killed while it started is what some tests want
             self.__exit__()
             raise RuntimeError(f"the hub did not start: {line.decode()} {self.log}")
-        self.port = int(self.ready["url"].rpartition(":")[2])
         return self
 
     def __exit__(self, *_: object) -> None:
