@@ -88,7 +88,8 @@ class OpenVault:
     held: dict[str, Credential] = field(default_factory=dict)
 
     async def credential(self, connection: str) -> Credential:
-        return self.held.get(connection, Credential({"webhook_secret": Secret(SIGNED_WITH)}))
+        account = "in.example" if connection == "in" else "fake.example"
+        return self.held.get(connection, Credential({"webhook_secret": Secret(SIGNED_WITH)}, account=account))
 
     async def put_credential(self, connection: str, credential: Credential, since: Credential | None = None) -> None:
         self.held[connection] = credential
