@@ -75,3 +75,4 @@ def test_a_rate_limit_uses_up_no_attempt() -> None:
 def test_no_answer_is_unknown_once_a_byte_may_have_left() -> None:
     assert isinstance(judge_failure(TransportError("reset", sent=True)), Unknown)
     assert isinstance(judge_failure(TransportError("refused", sent=False)), NotDone)
+    assert judge_failure(TransportError("refused", sent=False, hint="Ask for it.")) == NotDone("refused. Ask for it.")

@@ -50,7 +50,9 @@ def _tell(checked: Checked) -> None:
         say(problem)
     warnings = len(checked.problems) - len(checked.errors)
     say("")
-    say(f"{len(checked.reports)} flows, {len(checked.errors)} errors, {warnings} warnings")
+    say(
+        f"{_counted(len(checked.reports), 'flow')}, {_counted(len(checked.errors), 'error')}, {_counted(warnings, 'warning')}"
+    )
 
 
 def cases(
@@ -78,4 +80,8 @@ def _tell_cases(results: list[CaseResult]) -> None:
             say(f"         {failure}")
     failed = sum(not result.passed for result in results)
     say("")
-    say(f"{len(results)} cases, {failed} failed" if results else "no cases: write some in cases/")
+    say(f"{_counted(len(results), 'case')}, {failed} failed" if results else "no cases: write some in cases/")
+
+
+def _counted(number: int, of: str) -> str:
+    return f"{number} {of}" if number == 1 else f"{number} {of}s"

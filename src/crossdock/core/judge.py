@@ -47,7 +47,8 @@ def judge_http(response: Response, now: float) -> Done | NotDone | Refused | Unk
 
 def judge_failure(error: TransportError) -> NotDone | Unknown:
     """No answer: not done when no byte left, else unknown."""
-    return Unknown(error.what) if error.sent else NotDone(error.what)
+    why = f"{error.what}. {error.hint}" if error.hint else error.what
+    return Unknown(why) if error.sent else NotDone(why)
 
 
 def _success(response: Response) -> Done | Unknown:

@@ -49,7 +49,7 @@ def build_connection(
     if not public_url and setup.public_url:
         public_url = f"{setup.public_url}/hooks/{name}"
     inlets = _inlets(name, source, connector, programs, problems)
-    if connector.webhook is not None and not inlets:
+    if connector.webhook is not None and not inlets and not said.maps:
         what = f"nothing says what the webhooks of {name} mean, so they are all ignored"
         hint = "add `maps:` with a topic (or `*`) and a file in maps/"
         problems.append(document.problem(("settings",), what, hint, severity="warning"))

@@ -182,7 +182,7 @@ class EgressGuard:
 
 def _refusal(what: str, name: str, port: int) -> TransportError:
     shown = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-    return TransportError(what, sent=False, hint=f"If that is meant, add {shown} to the allowed places of the project.")
+    return TransportError(what, sent=False, hint=f"If that is meant, add {shown} to egress.allow.")
 
 
 def _plain(host: str) -> str:
