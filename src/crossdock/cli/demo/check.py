@@ -158,6 +158,12 @@ def _is(party: Party, buyer: Buyer) -> bool:
     return not party.email
 
 
+def found(parties: Iterable[Party], buyers: Iterable[Buyer]) -> int:
+    """How many of the buyers are among them."""
+    parties = list(parties)
+    return sum(any(_is(party, buyer) for party in parties) for buyer in buyers)
+
+
 # --- HubSpot: deals ---------------------------------------------------------------------------------------------
 
 

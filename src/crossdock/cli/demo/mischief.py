@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 DUPLICATES: Final = 0.1
@@ -25,11 +25,15 @@ RATES: Final[Mapping[str, float]] = {
 """share of the requests to each platform that suffer, by kind: one in fifteen in all"""
 
 KINDS: Final = tuple(RATES)
+HARMLESS: Final = frozenset({"429", "503", "500_before", "reset_before"})
+"""Nothing is done: they may meet reads as well as writes."""
+READS: Final = r"\w+ /(v3|crm|admin/api)/.*"
+WRITES: Final = r"POST /(v3|crm|admin/api)/.*"
 
 
-def script(seed: int, act: int) -> dict[str, Any]:
-    """The faults of one act out of ten: those that happen by chance, and one kind that happens for certain, so that
-    even a short play shows each of them."""
-    kind = KINDS[act % len(KINDS)]
-    match = r"POST /(v3/.*|crm/.*|admin/api/.*)" if kind not in {"429", "503"} else r"\w+ /(v3|crm|admin/api)/.*"
-    return {"seed": seed * 1000 + act, "rates": dict(RATES), "next": [{"kind": kind, "match": match}]}
+def script(seed: int, act: int, seen: Collection[str]) -> dict[str, Any]:
+    """The faults of one act out of ten: those that happen by chance, and those whose turn has come that were not `seen`
+    yet, so that even a short play shows each kind."""
+    due = [kind for kind in KINDS[: act + 1] if kind not in seen]
+    appointed = [{"kind": kind, "match": READS if kind in HARMLESS else WRITES} for kind in due]
+    return {"seed": seed * 1000 + act, "rates": dict(RATES), "next": appointed}

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crossdock.cli.demo.books import NOTHING, Books, Document, Sale
+from crossdock.cli.demo.check import found
 from crossdock.cli.demo.figures import figures, is_clean, unfinished
 from crossdock.cli.demo.mischief import KINDS
 from crossdock.cli.demo.play import PLATFORMS, Outcome
@@ -67,7 +68,9 @@ def what_to_look_at(outcome: Outcome) -> str:
 
 
 def _section(title: str, content: RenderableType) -> RenderableType:
-    return Panel(content, title=Text(title, style="bold"), title_align="left", box=box.ROUNDED, border_style="dim", expand=False)
+    return Panel(
+        content, title=Text(title, style="bold"), title_align="left", box=box.ROUNDED, border_style="dim", expand=False
+    )
 
 
 def _list(rows: Iterable[tuple[str, object]]) -> Table:
@@ -189,7 +192,7 @@ def _side_by_side(books: Books) -> Table:
     grid.add_column("")
     sales = books.sales
     standing = [sale for sale in sales if not sale.called_off]
-    parties = {sale.buyer for sale in sales if not sale.buyer.anonymous}
+    buyers = {sale.buyer for sale in sales if not sale.buyer.anonymous}
     called_off = len(sales) - len(standing)
     voided = sum(not invoice.total for invoice in books.invoices)
     rows: list[tuple[str, object, object, object]] = [
@@ -197,7 +200,12 @@ def _side_by_side(books: Books) -> Table:
         ("  of them called off unpaid, voided", called_off, voided, None),
         ("payments", sum(len(sale.payments) for sale in sales), len(books.payments), None),
         ("refunds", sum(len(sale.refunds) for sale in sales), len(books.refunds), None),
-        ("buyers with an address or number, contacts", len(parties), None, len(books.contacts)),
+        (
+            "buyers who left an address or a number",
+            len(buyers),
+            found(books.customers, buyers),
+            found(books.contacts, buyers),
+        ),
         ("billed", _sum(sale.billed for sale in sales), _sum(one.total for one in books.invoices), None),
         ("received", _sum(sale.paid for sale in sales), _sum(one.total for one in books.payments), None),
         ("given back", _sum(sale.refunded for sale in sales), _sum(one.total for one in books.refunds), None),

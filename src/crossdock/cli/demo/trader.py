@@ -55,7 +55,7 @@ class Trader:
                     tell(done, len(steps))
                 if (now := done * len(KINDS) // len(steps)) > act and done < len(steps):
                     act = now
-                    await asyncio.gather(*(desk.go_wrong(script(self._seed, act)) for desk in self._platforms))
+                    await asyncio.gather(*(self._go_wrong(desk, act) for desk in self._platforms))
                 if aside is None and done * 2 >= len(steps):
                     aside = asyncio.ensure_future(halfway())
                 await asyncio.sleep(TICK_S)
@@ -64,6 +64,10 @@ class Trader:
         finally:
             if aside is not None:
                 aside.cancel()
+
+    async def _go_wrong(self, desk: Desk, act: int) -> None:
+        seen = (await desk.stats())["faults"]
+        await desk.go_wrong(script(self._seed, act, seen))
 
 
 def _due(steps: Sequence[Step], done: int, elapsed_s: float) -> list[Step]:

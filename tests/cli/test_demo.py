@@ -1,0 +1,73 @@
+"""The demo, small: the whole landscape over sockets, with a crash in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+PROGRAM = [sys.executable, "-c", "from crossdock.cli.main import run; run()"]
+KEYS = [
+    "orders", "invoices", "payments", "refunds", "contacts", "deals", "duplicates_sent", "faults", "crashes",
+    "lost", "doubled", "cents_off", "unsettled", "seconds",
+]  # fmt: skip
+
+
+def test_ten_orders_agree_to_the_cent(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    done = subprocess.run(
+        [*PROGRAM, "demo", "--orders", "10", "--seed", "3", "--exit", "--json", "--keep", folder],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert list(said) == KEYS, done.stderr
+    assert [said[wrong] for wrong in ("lost", "doubled", "cents_off", "unsettled")] == [0, 0, 0, 0], done.stderr
+    assert done.returncode == 0
+    assert said["orders"] == said["invoices"] == said["deals"] == 10
+    assert said["crashes"] == 1
+    assert said["faults"] > 0
+    assert (folder / "crossdock.yaml").exists()
+
+
+def test_ctrl_c_ends_everything_that_it_started() -> None:
+    demo = subprocess.Popen([*PROGRAM, "demo", "--orders", "50"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        children = _children(demo.pid, 2)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(40) == 130
+        gone, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive
+        assert len(gone) == 2
+    finally:
+        demo.kill()
+        demo.communicate()
+
+
+def _children(pid: int, count: int) -> list[psutil.Process]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        children = psutil.Process(pid).children()
+        if len(children) >= count:
+            return children
+        time.sleep(0.1)
+    raise AssertionError("the demo did not start its processes")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--orders", "0"], ["--orders", "x"], ["--keep", os.fspath(Path(__file__).parent)]]
+)
+def test_wrong_usage_is_told_before_anything_starts(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "demo", "--exit", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
