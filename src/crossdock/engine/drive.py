@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from crossdock.core import json
 from crossdock.core.connector import Call, Pause
 from crossdock.core.delivery import Exchange, ExchangeState
-from crossdock.core.flow import Flow
 from crossdock.core.outcome import item_failure
 from crossdock.core.resolution import Hold, LookUp, Resend, resolve_unknown
 from crossdock.core.states import DeliveryState, WaitingFor
@@ -18,6 +16,7 @@ from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown
 from crossdock.core.wire import Http
 from crossdock.core.work import DeliveryMove, ExchangeMove
 from crossdock.engine import crash
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.draft import Draft
 from crossdock.engine.exchange import Sent
 from crossdock.engine.item import Item, freeze
@@ -54,7 +53,7 @@ class Drive:
                 await record.park_for_a_person(str(error))
                 return
             except Exception:
-                await record.park_for_a_person(_bug(self._flow))
+                await record.park_for_a_person(bug_in(self._flow.action.name))
                 return
             if isinstance(step, Pause):
                 if not await self._pause(step):
@@ -157,6 +156,9 @@ class Drive:
             for index, outbound in enumerate(item.outbounds):
                 try:
                     found = await self._rooms.prepared.find(outbound)
+                except ValueError as error:
+                    await record.park_for_a_person(str(error))
+                    return True
                 except ReadFailed as failed:
                     due_at = self._clock.now() + max(getattr(failed.verdict, "wait_s", None) or 0.0, 5.0)
                     await record.move_all(
@@ -212,11 +214,3 @@ def _answer_of(verdict: Done | Items) -> bytes:
     if isinstance(verdict, Done):
         return json.encode(verdict.answer)
     return json.encode({name: getattr(said, "why", "done") for name, said in verdict.by_id.items()})
-
-
-def _bug(flow: Flow) -> str:
-    """For the operator's eyes: an error in a connector's code, with its place but none of its data."""
-    lines = traceback.format_exc().strip().splitlines()
-    places = [line.strip() for line in lines if line.strip().startswith("File ")]
-    where = places[-1].replace('File "', "").replace('"', "") if places else ""
-    return f"the connector's code for {flow.action.name} failed: {lines[-1]} ({where})"

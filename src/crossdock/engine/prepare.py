@@ -10,6 +10,7 @@ from crossdock.core import json
 from crossdock.core.connector import Found, Outbound
 from crossdock.core.delivery import Delivery
 from crossdock.core.effects import effect_seed
+from crossdock.core.errors import CrossdockError
 from crossdock.core.event import Event
 from crossdock.core.flow import Flow, MapFailed, Need
 from crossdock.core.outcome import fail
@@ -18,6 +19,7 @@ from crossdock.core.states import DeliveryState, WaitingFor
 from crossdock.core.verdict import NotDone, Unknown
 from crossdock.core.work import DeliveryMove
 from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.fetch import Fetcher
@@ -214,6 +216,11 @@ class Prepared:
             return fail(self._flow, row, verdict, now=now, jitter=jitter, first_sent_at=now, tries=1).move
         except ValueError as error:
             return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=str(error))
+        except CrossdockError:
+            raise
+        except Exception:
+            reason = bug_in(f"{self._flow.action.name}'s find")
+            return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=reason)
         if found is None:
             return None
         if not found.certain:

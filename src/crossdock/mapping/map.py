@@ -44,6 +44,8 @@ class Map:
             raise self._error(error.message, error.where) from None
         except jq.BudgetExceeded as error:
             raise self._error(f"stopped: {error.what} (limit: {error.limit})", error.where) from None
+        except Exception as error:  # a defect of ours in one map must not stop the hub: it stops one message
+            raise MapError(self.name, f"failed where it must not: {type(error).__name__}: {error}") from error
 
     def one(self, value: Any, *, now: float | None = None, **variables: Any) -> Any:
         """The only output. Raises EmptyOutput when there is none, MapError when there are several."""
