@@ -1,5 +1,6 @@
 """A running hub, from outside: how it starts, refuses to start, is seen, and stops."""
 
+import io
 import json
 import signal
 import socket
@@ -125,6 +126,21 @@ def test_what_is_missing_is_said_at_the_start(project: Path, type_: Type) -> Non
     with HubProcess(project) as hub:
         (line,) = hub.ready["missing"]
         assert "crossdock secrets set out token" in line
+
+
+def test_a_secret_that_is_not_set_pauses_its_connection_until_it_is(
+    project: Path, type_: Type, there: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert type_("secrets", "delete", "out", "token").code == 0
+    with HubProcess(project) as hub:
+        assert hub.post(signup(7)) == 200
+        eventually(lambda: type_("status", "--json").json["connections"][1]["paused"])
+        assert "crossdock secrets set out token" in type_("status").out
+        assert hub.process.poll() is None
+        assert there.effects == []
+        monkeypatch.setattr("sys.stdin", io.StringIO("a token of the sink"))
+        assert type_("secrets", "set", "out", "token").code == 0
+        eventually(lambda: len(there.effects) == 1)
 
 
 def test_another_account_is_taken_only_when_it_is_meant(project: Path, type_: Type) -> None:

@@ -82,6 +82,8 @@ class Exchanger:
         try:
             signed = connector.sign(call.request, credential, context.clock.civil(), nonce)
             response = await context.transport.exchange(signed, deadline_s)
+        except CredentialError as error:
+            return self._pause(connection, error, started_at)
         except TransportError as error:
             gate.trouble()
             return Sent(judge_failure(error), 0, started_at, context.clock.now())
@@ -114,7 +116,7 @@ class Exchanger:
             gate.hold_off(verdict.wait_s)
 
     def _pause(self, connection: str, error: CredentialError, started_at: float) -> Sent:
-        self._context.paused[connection] = str(error)
+        self._context.paused[connection] = str(error).replace("CONNECTION", connection)
         self._context.signals.ring(f"paused/{connection}")
         verdict = NotDone(f"the connection is paused: {error.what}", counts=False, wait_s=5.0)
         return Sent(verdict, 0, started_at, self._context.clock.now())
