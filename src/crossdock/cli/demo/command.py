@@ -49,6 +49,9 @@ async def _demo(orders: int, seed: int, leave: bool, keep: Path | None, as_json:
         told.append(is_clean(outcome))
         if not as_json:
             tell(outcome, stdout())
+        else:
+            for finding in outcome.findings:
+                note(f"{finding.wrong}: {finding.about}: {finding.what}")
         if not leave:
             note(what_to_look_at(outcome))
         if as_json:

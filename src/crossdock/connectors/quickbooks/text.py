@@ -23,6 +23,9 @@ _FORBIDDEN = re.compile(r"[:\t\r\n]+")
 _FORBIDDEN_IN_ITEMS = re.compile(r"[:\t\r\n\"']+")
 _BLANKS = re.compile(r"\s+")
 
+_MARK = re.compile(r"\[xd[0-9a-f]{16}\]")
+"""How `Outbound.marker` looks in a note."""
+
 
 def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
@@ -64,3 +67,8 @@ def private_note(notes: str, about: str, marker: str) -> str:
 
 def marked(note: object, marker: str) -> bool:
     return isinstance(note, str) and f"[{marker}]" in note
+
+
+def bears_a_mark(note: object) -> bool:
+    """Whether the hub made this record, for whomever."""
+    return isinstance(note, str) and _MARK.search(note) is not None

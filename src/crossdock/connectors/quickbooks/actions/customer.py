@@ -122,14 +122,15 @@ def _by_email(hits: Sequence[Mapping[str, Any]], item: Outbound, email: str) -> 
 
 
 def _by_name(hits: Sequence[Mapping[str, Any]], item: Outbound, name: str) -> Found | None:
-    """A name alone names two people as easily as one: it counts only with the mark, the phone or the post code."""
+    """A name alone names two people as easily as one: it counts only with the mark, the phone or the post code. What
+    the hub made for somebody else, or what has another phone, is another person, be the rest as it may."""
     for hit in hits:
         if text.marked(hit.get("Notes"), item.marker):
             return Found(receipt_of(hit), why="the hub's mark agrees")
     for hit in hits:
         same_name = str(hit.get("DisplayName", "")).lower() == name.lower()
         other_email = _email_of(hit) and item.input.get("email") and _email_of(hit) != item.input["email"].lower()
-        if same_name and not other_email and _same_place(hit, item.input):
+        if same_name and not other_email and not text.bears_a_mark(hit.get("Notes")) and _same_place(hit, item.input):
             return Found(receipt_of(hit), why="name and phone or post code agree")
     return None
 
@@ -140,8 +141,8 @@ def _email_of(hit: Mapping[str, Any]) -> str:
 
 def _same_place(hit: Mapping[str, Any], customer: Mapping[str, Any]) -> bool:
     phone = _digits((hit.get("PrimaryPhone") or {}).get("FreeFormNumber"))
-    if len(phone) >= 7 and _digits(customer.get("phone")).endswith(phone[-9:]):
-        return True
+    if len(phone) >= 7 and customer.get("phone"):
+        return _digits(customer["phone"]).endswith(phone[-9:])
     code = _squeezed((hit.get("BillAddr") or {}).get("PostalCode"))
     return bool(code) and any(_squeezed(place.get("postal_code")) == code for place in customer.get("addresses", ()))
 
