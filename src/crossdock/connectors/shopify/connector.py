@@ -35,6 +35,7 @@ class ShopifyConnector(Connector):
         )
         self.polls = {kind.plural: ChangedRecords(graph, kind) for kind in KINDS}
         self.hydrates = {kind.name: ReadRecords(graph, kind) for kind in KINDS}
+        self.fetches = {kind.name: (kind.name, f"{kind.plural}/read") for kind in KINDS}
         self.webhook = ShopifyWebhook(settings.shop)
         self._oauth = ShopifyOAuth(settings)
         self.oauth = self._oauth
