@@ -50,9 +50,8 @@ def _tell(checked: Checked) -> None:
         say(problem)
     warnings = len(checked.problems) - len(checked.errors)
     say("")
-    say(
-        f"{_counted(len(checked.reports), 'flow')}, {_counted(len(checked.errors), 'error')}, {_counted(warnings, 'warning')}"
-    )
+    flows, errors = _counted(len(checked.reports), "flow"), _counted(len(checked.errors), "error")
+    say(f"{flows}, {errors}, {_counted(warnings, 'warning')}")
 
 
 def cases(
