@@ -42,5 +42,12 @@ def test_another_person_of_the_same_name_is_left_alone(other: dict[str, Any]) ->
     assert not found({**RECORD, **other}, phone="+15145550029", email="olu@example.com")
 
 
+@pytest.mark.parametrize(
+    "known_by", [{"PrimaryPhone": {"FreeFormNumber": "514 555 0199"}}, {"PrimaryEmailAddr": {"Address": "p@x.example"}}]
+)
+def test_a_post_code_says_nothing_of_who_is_known_by_something_better(known_by: dict[str, Any]) -> None:
+    assert not found({**RECORD, **known_by})
+
+
 def test_the_hubs_own_mark_is_certain() -> None:
     assert found({**RECORD, "DisplayName": "Olu A.", "Notes": "From shop:1 [xd0123456789abcdef]"})

@@ -46,6 +46,8 @@ def judge_hubspot(call: Call, response: Response, now: float, key_property: str)
             return _judge_whole(status, body, inputs)
     if status == 409 and "/crm/properties/" in call.request.url:
         return Done(body)
+    if status in {400, 404, 409} and "json" in response.media_type and body is None:
+        return NotDone(f"HTTP {status} with half an answer, which does not tell why")
     return judge_http(response, now)
 
 

@@ -59,6 +59,8 @@ def judge_quickbooks(call: Call, response: Response, now: float) -> Verdict:
             return Unknown(f"HTTP {status} with something else than a QuickBooks answer")
         if status == 404 and call.effect is None:
             return Done(None)
+        if status == 400 and "json" in response.media_type and body is None:
+            return NotDone("HTTP 400 with half an answer, which does not tell why")
         return judge_http(response, now)
     said = f"HTTP {status}, code {fault.code or 'unknown'}: {fault.said}"
     if fault.code in THROTTLED or status == 429:

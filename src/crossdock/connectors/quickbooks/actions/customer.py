@@ -17,7 +17,8 @@ class UpsertCustomer(Action):
 
     In:     `customer`.
     Out:    the customer's Id and SyncToken.
-    Finds:  by e-mail address, by the hub's mark; by name only where phone or post code agree too.
+    Finds:  by e-mail address, by the hub's mark; by name only where the phone agrees too, or the post code of who has neither
+            e-mail address nor phone.
     Errors: 6240 (the name is taken, perhaps by a vendor) is not done: the next request adds the shop's id to the name.
             5010 is not done: the record is read again. A DisplayName is set once and then left to the bookkeeper.
     Source: QuickBooks Online API, Customer; DisplayName is unique over customers, vendors and employees.
@@ -140,9 +141,13 @@ def _email_of(hit: Mapping[str, Any]) -> str:
 
 
 def _same_place(hit: Mapping[str, Any], customer: Mapping[str, Any]) -> bool:
+    """The phone decides where both have one. The post code does only for a record that has no address of mail or phone
+    to know its owner by: in one street live two of a name."""
     phone = _digits((hit.get("PrimaryPhone") or {}).get("FreeFormNumber"))
-    if len(phone) >= 7 and customer.get("phone"):
-        return _digits(customer["phone"]).endswith(phone[-9:])
+    if len(phone) >= 7:
+        return _digits(customer.get("phone")).endswith(phone[-9:])
+    if _email_of(hit):
+        return False
     code = _squeezed((hit.get("BillAddr") or {}).get("PostalCode"))
     return bool(code) and any(_squeezed(place.get("postal_code")) == code for place in customer.get("addresses", ()))
 
