@@ -17,8 +17,8 @@ class UpsertCustomer(Action):
 
     In:     `customer`.
     Out:    the customer's Id and SyncToken.
-    Finds:  by e-mail address, by the hub's mark; by name only where the phone agrees too, or the post code of who has neither
-            e-mail address nor phone.
+    Finds:  by e-mail address, by the hub's mark; by name only where the phone agrees too, or the post code of who has
+            neither e-mail address nor phone.
     Errors: 6240 (the name is taken, perhaps by a vendor) is not done: the next request adds the shop's id to the name.
             5010 is not done: the record is read again. A DisplayName is set once and then left to the bookkeeper.
     Source: QuickBooks Online API, Customer; DisplayName is unique over customers, vendors and employees.
