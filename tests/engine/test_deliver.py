@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from crossdock.core.connector import Call, ConnectionSettings, ItemId, Outbound, Receipt, Steps
+from crossdock.core.effects import EffectClass
 from crossdock.core.flow import Flow
 from crossdock.core.retry import RetryPolicy
 from crossdock.core.states import DeliveryState
+from crossdock.core.wire import Http
 from crossdock.engine.operate import Operator
-from crossdock.testing.fake_platform import FakePlatform
+from crossdock.testing.fake_connector import CreateWithKey, FakeConnector
+from crossdock.testing.fake_platform import BASE, FakePlatform
 from crossdock.testing.stage import Outputs, PythonMap, Stage, flow, landscape, need, stage
 from crossdock.testing.virtual_clock import run_virtually
 
@@ -144,6 +149,38 @@ def test_an_unknown_outcome_that_no_repeat_resolves_is_left_to_a_person() -> Non
         assert await here.states() == {"held": 1}
 
     on_stage(play, flow("create_with_key"))
+
+
+class CreateByWhatIsThere(CreateWithKey):
+    """Reads twice, and says in the record what it read first."""
+
+    name = "create_by_what_is_there"
+
+    def perform(self, items: Sequence[Outbound]) -> Steps[Mapping[ItemId, Receipt]]:
+        (item,) = items
+        first = yield Call("first", Http("GET", f"{BASE}/find/neighbour"))
+        yield Call("second", Http("GET", f"{BASE}/find/other"))
+        value = {"value": "after its neighbour" if first.answer["hits"] else "alone"}
+        done = yield Call("send", self.request(replace(item, input=value)), EffectClass.NATIVE_KEY, (item.id,))
+        return {item.id: Receipt(done.answer["id"])}
+
+
+def test_an_effect_is_driven_again_over_the_answers_that_it_was_built_on() -> None:
+    """The first run got one answer and no second one. What it was told is void: the run that sent was told another."""
+    connector = FakeConnector(ConnectionSettings())
+    connector.actions = {**connector.actions, "create_by_what_is_there": CreateByWhatIsThere()}
+
+    async def play(here: Stage) -> None:
+        here.platform.faults["/find/other"] = ["refused"]
+        here.platform.faults["/create"] = ["lost_after"]
+        await here.send({"id": "a", "value": "v"})
+        await here.clock.sleep(0.5)
+        here.platform.records["n"] = {"marker": "", "key": "neighbour", "value": "n"}
+        await here.settle()
+        assert await here.states() == {"delivered": 1}
+        assert here.platform.effects == ["after its neighbour"]
+
+    on_stage(play, flow("create_by_what_is_there", connector=connector))
 
 
 def test_on_unknown_resend_sends_again_and_says_so() -> None:

@@ -43,11 +43,11 @@ class Draft:
         )
 
     def __bool__(self) -> bool:
+        return self.decides or bool(self.exchanges)
+
+    @property
+    def decides(self) -> bool:
+        """It holds more than answers to reads."""
         return bool(
-            self.delivery_moves
-            or self.exchanges
-            or self.exchange_moves
-            or self.deliveries
-            or self.cross_references
-            or self.counts
+            self.delivery_moves or self.exchange_moves or self.deliveries or self.cross_references or self.counts
         )

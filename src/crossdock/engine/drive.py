@@ -83,9 +83,10 @@ class Drive:
     # --- one call -----------------------------------------------------------------------------------------------
 
     async def _read(self, call: Call) -> Done | Items | None:
-        """A read's answer travels with the next commit: the effect built on it is re-driven over the same one."""
+        """A read's answer travels with the intent that is built on it, which is re-driven over the same one. Not
+        before: until then nothing is frozen, and a later run reads again, and may be told otherwise."""
         record = self._record
-        if record.draft:
+        if record.draft.decides:
             await record.commit()
         sent = await self._exchange(call)
         if isinstance(sent.verdict, Done | Items):
