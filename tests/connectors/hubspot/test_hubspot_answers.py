@@ -13,6 +13,7 @@ from crossdock.core.limits import Budget
 from crossdock.core.secret import Credential, Secret
 from crossdock.core.signatures import HUBSPOT_V3, sign
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown
+from crossdock.core.wire import Response
 from crossdock.testing.drive import drive, reply
 
 CREDENTIAL = Credential({name: Secret(name) for name in ("client_id", "client_secret", "refresh_token")})
@@ -115,6 +116,14 @@ def test_a_contact_that_was_merged_away_is_looked_for_again() -> None:
     run = drive(platform, action.perform([again]), [reply(200, {"results": [contact("900", "a")]})])
     assert run.value is not None
     assert run.value["a"].remote_id == "900"
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+def test_half_a_refusal_does_not_tell_why_and_is_asked_for_again(status: int) -> None:
+    platform = connector()
+    half = Response(status, {"content-type": "application/json"}, b'{"status":"error","mess')
+    run = drive(platform, platform.actions["upsert_contact"].perform([person("a", "a@x.org")]), [half])
+    assert isinstance(run.stopped, NotDone)
 
 
 def test_a_batch_that_fails_as_a_whole_is_tried_one_by_one() -> None:

@@ -16,7 +16,7 @@ from crossdock.core.limits import AuthExpired
 from crossdock.core.secret import Credential, Secret
 from crossdock.core.signatures import INTUIT, sign
 from crossdock.core.verdict import Done, NotDone, Refused, Unknown
-from crossdock.core.wire import Http
+from crossdock.core.wire import Http, Response
 from crossdock.testing.drive import drive, reply
 
 CREDENTIAL = Credential(
@@ -50,6 +50,7 @@ READ = Call("read", Http("GET", "https://x/v3/company/{realmId}/invoice/1"))
         (reply(400, fault("6140")), WRITE, NotDone),
         (reply(400, fault("610")), WRITE, Refused),
         (reply(400, fault("610")), READ, Done),
+        (Response(400, {"content-type": "application/json"}, b'{"Fault":{"Err'), WRITE, NotDone),
         (reply(404), READ, Done),
         (reply(401, LOWER), WRITE, NotDone),
         (reply(403, fault("3100")), WRITE, NotDone),
