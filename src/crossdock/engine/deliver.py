@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crossdock.core.delivery import Delivery
@@ -43,8 +43,21 @@ class Line:
     busy: bool = False
     again: bool = False
     """told, while busy, that what it waits for has happened"""
+    moved: bool = False
+    """a person has moved a delivery of this key while it was busy: what is known of it here may be out of date"""
     due_at: float = 0.0
     """0 = as soon as there is a slot; NEVER = only a person or an event moves it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Tells one key of one flow. Two for the same key are equal."""
+
+    deliverer: Deliverer
+    partitionkey: str
+
+    def __call__(self) -> None:
+        self.deliverer.tell(self.partitionkey)
 
 
 class Deliverer:
@@ -124,7 +137,7 @@ class Deliverer:
         """A person has moved a delivery of this key."""
         line = self._lines.get(partitionkey)
         if line is not None and line.busy:
-            line.again = True
+            line.moved = True
             return
         await self._advance(partitionkey, -1)
 
@@ -209,7 +222,7 @@ class Deliverer:
         items = await self._items(lines)
         ready: list[Item] = []
         for item in items:
-            stop = await self._prepared.prepare(item, self._teller(item.delivery.partitionkey))
+            stop = await self._prepared.prepare(item, Teller(self, item.delivery.partitionkey))
             if stop is None:
                 ready.append(item)
             else:
@@ -242,19 +255,17 @@ class Deliverer:
             line.event = None
         return items
 
-    def _teller(self, partitionkey: str) -> Callable[[], None]:
-        def tell() -> None:
-            line = self._lines.get(partitionkey)
-            if line is None:
-                return
-            if line.busy:
-                line.again = True
-            elif line.head.state is DeliveryState.WAITING:
-                line.due_at = 0.0
-                self._ready.append(partitionkey)
-                self._wake.set()
-
-        return tell
+    def tell(self, partitionkey: str) -> None:
+        """What a delivery of this key waits for has happened."""
+        line = self._lines.get(partitionkey)
+        if line is None:
+            return
+        if line.busy:
+            line.again = True
+        elif line.head.state is DeliveryState.WAITING:
+            line.due_at = 0.0
+            self._ready.append(partitionkey)
+            self._wake.set()
 
     async def _apply_alone(self, item: Item, move: DeliveryMove) -> None:
         same = move.after is item.delivery.state and move.reason == item.delivery.reason
@@ -273,6 +284,9 @@ class Deliverer:
     async def _after(self, row: Delivery) -> None:
         line = self._lines[row.partitionkey]
         line.head = row
+        if line.moved:
+            await self._advance(row.partitionkey, -1)
+            return
         if row.state in SETTLED or (row.state is DeliveryState.DEAD and self.flow.on_dead == "skip"):
             if line.behind:
                 await self._advance(row.partitionkey, row.number)
@@ -290,14 +304,16 @@ class Deliverer:
 
     async def _advance(self, partitionkey: str, after_number: int) -> None:
         """The key goes on with its first delivery after that number which is not settled. One that is planned while we
-        look sets `behind` again, so it is not missed."""
+        look sets `behind` again, and one that a person moves sets `moved`, so neither is missed."""
         line = self._lines.get(partitionkey)
         if line is None:
             line = self._lines[partitionkey] = Line(NOBODY, behind=True)
         line.busy = True
         row, line.behind = None, True
-        while row is None and line.behind:
-            line.behind = False
+        while (row is None and line.behind) or line.moved:
+            if line.moved:
+                after_number = -1
+            line.behind = line.moved = False
             row = await self._context.store.next_of_key(self.flow.name, partitionkey, after_number)
             while row is not None and row.state is DeliveryState.DEAD and self.flow.on_dead == "skip":
                 row = await self._context.store.next_of_key(self.flow.name, partitionkey, row.number)

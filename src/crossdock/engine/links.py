@@ -13,10 +13,11 @@ class LinkBoard:
     """Within one process. A waiter is told once; it looks for itself, and comes back if it was told too early."""
 
     def __init__(self) -> None:
-        self._waiters: defaultdict[Entity, list[Callable[[], None]]] = defaultdict(list)
+        self._waiters: defaultdict[Entity, dict[Callable[[], None], None]] = defaultdict(dict)
 
     def wait(self, entity: Entity, tell: Callable[[], None]) -> None:
-        self._waiters[entity].append(tell)
+        """Waiters that are equal are one: who looks again and again is told once."""
+        self._waiters[entity][tell] = None
 
     def linked(self, entity: Entity) -> None:
         for tell in self._waiters.pop(entity, ()):
