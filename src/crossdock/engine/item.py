@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from crossdock.core import json
 from crossdock.core.connector import Outbound
 from crossdock.core.delivery import Delivery
+from crossdock.core.effects import effect_seed
 from crossdock.core.event import Event
-from crossdock.core.work import DeliveryMove
+from crossdock.core.work import DeliveryMove, Release
 
 
 @dataclass(slots=True)
@@ -48,3 +49,11 @@ def freeze(outbounds: Sequence[Outbound]) -> bytes:
 
 def thaw(frozen: bytes) -> list[Outbound]:
     return [Outbound(**fields) for fields in json.decode(frozen)]
+
+
+def releases(account: str, model: str, row: Delivery) -> tuple[Release, ...]:
+    """Gives back whatever this delivery claimed: it will make nothing more, and who waits for it may go on."""
+    claimed = {row.key: effect_seed(row.flow, row.event_id, "", row.generation)}
+    if row.outbound:
+        claimed.update({outbound.key: outbound.seed for outbound in thaw(row.outbound)})
+    return tuple(Release(account, model, key, seed) for key, seed in claimed.items())

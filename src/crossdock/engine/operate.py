@@ -24,10 +24,12 @@ from crossdock.core.work import (
     Link,
     MessageMove,
     Position,
+    Release,
     Work,
 )
 from crossdock.core.xref import CrossReference, LinkState
 from crossdock.engine.context import Context
+from crossdock.engine.item import releases
 
 
 class Operator:
@@ -101,7 +103,8 @@ class Operator:
             reason=f"discarded by {self._who}: {row.reason}",
             settled_at=self._context.clock.now(),
         )
-        await self._apply(Work(self._context.work_id(), delivery_moves=(move,)))
+        claims = await self._claims(row)
+        await self._apply(Work(self._context.work_id(), delivery_moves=(move,), cross_references=tuple(claims)))
 
     async def perform_again(self, row: Delivery) -> Delivery:
         """On purpose, once more: a new generation, with effects of its own."""
@@ -155,6 +158,13 @@ class Operator:
         await self._apply(Work(self._context.work_id(), message_moves=(move,), counts=(count,)))
 
     # ------------------------------------------------------------------------------------------------------------
+
+    async def _claims(self, row: Delivery) -> Sequence[Release]:
+        """What the delivery holds, to be given back. The claims of a flow that the project no longer has stay."""
+        flow = self._context.landscape.flows.get(row.flow)
+        if flow is None or not flow.action.links:
+            return ()
+        return releases(await self._context.account(flow.connection), flow.action.model, row)
 
     async def _unknown(self, row: Delivery) -> bool:
         journal = await self._context.store.exchanges([row.id])

@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 
 from crossdock.core.delivery import Delivery
-from crossdock.core.effects import delivery_id, effect_seed
+from crossdock.core.effects import delivery_id
 from crossdock.core.event import STREAM, Event
 from crossdock.core.flow import Flow
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.routing import Skip, route_event
 from crossdock.core.states import DeliveryState
-from crossdock.core.work import Committed, Count, DeliveryMove, LaneFence, Position, Release, Work
+from crossdock.core.work import Committed, Count, DeliveryMove, LaneFence, Position, Work
 from crossdock.engine import crash
 from crossdock.engine.context import Context
 from crossdock.engine.deliver import Deliverer
+from crossdock.engine.item import releases
 from crossdock.engine.journal import Journal
 from crossdock.engine.leases import Leases
 from crossdock.engine.operate import planned_before
@@ -120,11 +121,6 @@ class Planner:
             return False
         return Journal(await self._context.store.exchanges([row.id]), row.revision).made_something
 
-    def _release(self, account: str, row: Delivery) -> Release:
-        """A superseded delivery that never came to anything gives back its claim."""
-        seed = effect_seed(row.flow, row.event_id, "", row.generation)
-        return Release(account, self._flow.action.model, row.key, seed)
-
     async def _commit(
         self,
         events: Sequence[Event],
@@ -148,7 +144,9 @@ class Planner:
                 )
                 for row in withdrawn
             ),
-            cross_references=tuple(self._release(account, row) for row in withdrawn if row.outbound),
+            cross_references=tuple(
+                release for row in withdrawn for release in releases(account, self._flow.action.model, row)
+            ),
             positions=tuple(Position(lane, number) for lane, number in ends.items()),
             counts=(
                 Count(scope, "read", len(events)),
