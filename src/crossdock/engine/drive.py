@@ -9,6 +9,7 @@ from typing import Any
 from crossdock.core import json
 from crossdock.core.connector import Call, Pause
 from crossdock.core.delivery import Exchange, ExchangeState
+from crossdock.core.errors import CrossdockError
 from crossdock.core.outcome import item_failure
 from crossdock.core.resolution import Hold, LookUp, Resend, resolve_unknown
 from crossdock.core.states import DeliveryState, WaitingFor
@@ -165,6 +166,11 @@ class Drive:
                     await record.move_all(
                         DeliveryState.RESOLVING, f"could not look it up: {failed.verdict.why}", due_at
                     )
+                    return True
+                except CrossdockError:
+                    raise
+                except Exception:
+                    await record.park_for_a_person(bug_in(f"{self._flow.action.name}'s find"))
                     return True
                 if found is None:
                     continue

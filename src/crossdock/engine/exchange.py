@@ -9,9 +9,10 @@ from crossdock.core.errors import CredentialError, TransportError
 from crossdock.core.judge import judge_failure
 from crossdock.core.limits import AuthExpired, Budget
 from crossdock.core.secret import Credential
-from crossdock.core.verdict import Done, Items, NotDone, Unknown, Verdict
+from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown, Verdict
 from crossdock.core.wire import Response
 from crossdock.engine import crash
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.credentials import Credentials, NotRenewed
 from crossdock.engine.gate import Gate
@@ -81,6 +82,11 @@ class Exchanger:
         started_at = context.clock.now()
         try:
             signed = connector.sign(call.request, credential, context.clock.civil(), nonce)
+        except CredentialError as error:
+            return self._pause(connection, error, started_at)
+        except Exception:
+            return Sent(Refused(bug_in(f"{connector.name}'s sign", words=False)), 0, started_at, context.clock.now())
+        try:
             response = await context.transport.exchange(signed, deadline_s)
         except CredentialError as error:
             return self._pause(connection, error, started_at)
@@ -89,9 +95,16 @@ class Exchanger:
             return Sent(judge_failure(error), 0, started_at, context.clock.now())
         crash.at("response.read")
         ended_at = context.clock.now()
-        verdict = connector.judge(call, response, context.clock.civil())
+        try:
+            verdict = connector.judge(call, response, context.clock.civil())
+        except Exception:
+            verdict = Unknown(bug_in(f"{connector.name}'s judge"))
         self._mind(gate, verdict, response)
-        for lesson in connector.learn(call, response):
+        try:
+            lessons = tuple(connector.learn(call, response))
+        except Exception:
+            lessons = ()  # what the platform did is known: what could be learned beside it is not worth losing that
+        for lesson in lessons:
             if isinstance(lesson, Budget):
                 gate.learn(lesson)
             elif isinstance(lesson, AuthExpired):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossdock.core import json
-from crossdock.core.errors import NotJson
+from crossdock.core.errors import CrossdockError, NotJson
 from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Connection, Inlet, MapFailed
 from crossdock.core.keys import native_key
@@ -21,6 +21,7 @@ from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
 from crossdock.core.xref import CrossReference, LinkState
 from crossdock.engine import crash
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.exchange import Exchanger
@@ -80,11 +81,13 @@ class Normaliser:
         self._account = await self._context.account(self._connection.name)
         records, stuck = await self._records(messages)
         ready: list[Message] = []
+        stopped: set[Lane] = set()  # by this batch: the wait itself may be over by now
         for message in messages:
             lane = self.lanes[message.partition]
             if message.id in stuck:
                 self._not_before[lane] = stuck[message.id]
-            if self._not_before.get(lane, 0.0) <= self._context.clock.now():
+                stopped.add(lane)
+            if lane not in stopped:
                 ready.append(message)
         if not ready:
             return
@@ -138,6 +141,12 @@ class Normaliser:
                     else:
                         wait_s = getattr(failed.verdict, "wait_s", None) or 2.0
                         stuck[message.id] = self._context.clock.now() + wait_s
+                continue
+            except CrossdockError:
+                raise
+            except Exception:
+                reason = bug_in(f"the record behind {name!r}")
+                records.update((message.id, Quarantine(reason)) for message in chunk)
                 continue
             for message in chunk:
                 records[message.id] = fetched.get(message.id)
