@@ -62,7 +62,5 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 
 OPEN = frozenset({D.WAITING, D.SENDING, D.RETRYING, D.RESOLVING})
 """The hub will move these by itself."""
-BLOCKING = OPEN | {D.HELD}
-"""A later delivery of the same key waits behind these (and behind `dead` under `on_dead: block`)."""
 SETTLED = frozenset({D.DELIVERED, D.SUPERSEDED, D.DISCARDED})
 """Final."""

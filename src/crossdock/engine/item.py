@@ -23,8 +23,6 @@ class Item:
     """no record is linked to the key yet: the first intent claims it"""
     alias: bool = False
     """the key's record belongs to another entity: it is not linked anew"""
-    missing: str = ""
-    """what a waiting delivery needs, for a person"""
 
     def moved(self, move: DeliveryMove) -> None:
         """The store has applied this move: keep the row in step."""

@@ -31,14 +31,6 @@ class Journal:
             exchange.state is ExchangeState.OK and exchange.effect is not None for exchange in self._by_step.values()
         )
 
-    @property
-    def open(self) -> Exchange | None:
-        """The exchange whose outcome is not known."""
-        for exchange in self._by_step.values():
-            if exchange.state in {ExchangeState.INTENT, ExchangeState.UNKNOWN}:
-                return exchange
-        return None
-
 
 def _happened_once(exchange: Exchange) -> bool:
     return exchange.state is ExchangeState.OK and exchange.effect not in {None, EffectClass.UPSERT}

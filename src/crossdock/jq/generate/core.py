@@ -16,8 +16,6 @@ from typing import Any
 from crossdock.jq.errors import CompileError, Span
 from crossdock.jq.syntax import LabelName, Node, Param, Variable
 
-MAX_BLOCKS = 14
-"""Loops and tries nested in one Python function before a new one is begun (CPython allows 20)."""
 MAX_INDENT = 80
 MAX_LINES = 40_000
 

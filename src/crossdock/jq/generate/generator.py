@@ -193,3 +193,4 @@ class Generator(Writer):
 
 MAX_BLOCKS_MANY = 12
 MAX_BLOCKS_ONE = 14
+"""Loops and tries nested in one Python function before a new one is begun (CPython allows 20)."""

@@ -203,9 +203,3 @@ class Catalogue:
             if pipeline.id == pipeline_id:
                 return next((stage for stage in pipeline.stages if stage.id == stage_id), None)
         return None
-
-    def pipeline_of(self, stage_id: str) -> str | None:
-        for pipeline in self.pipelines:
-            if any(stage.id == stage_id for stage in pipeline.stages):
-                return pipeline.id
-        return None
