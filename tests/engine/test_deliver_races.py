@@ -146,3 +146,13 @@ def test_who_waits_for_a_link_is_kept_once_however_often_it_looks() -> None:
         assert len(waiters) == 1
 
     on_stage(play, flow("put", needs=(need("thing", lambda data: "in:never"),)))
+
+
+def test_an_attempt_after_the_first_is_counted() -> None:
+    async def play(here: Stage) -> None:
+        here.platform.faults["/create"] = ["refused", 500]
+        await here.send({"id": "a", "value": "v"}, {"id": "b", "value": "w"})
+        await here.settle()
+        assert here.tally.seen["retried", "create_with_key"] == 2
+
+    on_stage(play, flow("create_with_key"))

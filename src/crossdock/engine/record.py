@@ -121,6 +121,8 @@ class Record:
             item.claims = False
         refusal = await self.commit()
         if refusal is None:
+            if known is not None:
+                self._context.metrics.retried(self._flow.name)
             return exchange
         await self.lost(refusal)
         return None

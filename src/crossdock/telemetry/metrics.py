@@ -82,8 +82,8 @@ class Metrics:
     def failed(self, flow: str, kind: str) -> None:
         self._of(self._failed, flow, kind).inc()
 
-    def retried(self, flow: str, amount: int = 1) -> None:
-        self._of(self._retried, flow).inc(amount)
+    def retried(self, flow: str) -> None:
+        self._of(self._retried, flow).inc()
 
     def exchange(self, connection: str, outcome: str, seconds: float) -> None:
         self._of(self._exchanges, connection, outcome).inc()

@@ -77,6 +77,9 @@ class Tally:
     def failed(self, flow: str, kind: str) -> None:
         self.seen["failed", flow, kind] += 1
 
+    def retried(self, flow: str) -> None:
+        self.seen["retried", flow] += 1
+
     def exchange(self, connection: str, outcome: str, seconds: float) -> None:
         self.seen["exchange", connection, outcome] += 1
 
