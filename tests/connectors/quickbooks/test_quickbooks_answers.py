@@ -63,6 +63,14 @@ def test_each_fault_comes_to_its_verdict(answer: Any, call: Call, kind: type) ->
     assert isinstance(connector().judge(call, answer, 0.0), kind)
 
 
+def test_a_payment_over_more_than_is_still_owed_reads_its_invoice_again() -> None:
+    """An edit made the invoice smaller between the read and the booking."""
+    payment = Call("payment", Http("POST", "https://x/v3/company/{realmId}/payment"), EffectClass.NATIVE_KEY)
+    verdict = connector().judge(payment, reply(400, fault("6000")), 0.0)
+    assert isinstance(verdict, NotDone)
+    assert verdict.stale
+
+
 def test_what_is_stale_is_built_anew_and_a_full_minute_uses_up_no_attempt() -> None:
     stale = connector().judge(WRITE, reply(400, fault("5010")), 0.0)
     assert isinstance(stale, NotDone)

@@ -18,6 +18,10 @@ STALE = {
     "6140": "the document number is taken",
 }
 """The request was built on an old read: read again, build anew."""
+OVERPAID = "6000"
+"""On a payment: its invoice is owed less than when it was read, because an edit or another payment came between."""
+PAYMENT = "payment"
+"""The step that books one."""
 THROTTLED = {"3001", "3002"}
 NOT_LET_IN = {"120", "3100", "3200", "3201"}
 GONE = {"610"}
@@ -71,6 +75,8 @@ def judge_quickbooks(call: Call, response: Response, now: float) -> Verdict:
         return Unknown(said)
     if fault.code in GONE and call.effect is None:
         return Done(None)
+    if fault.code == OVERPAID and call.step == PAYMENT:
+        return NotDone(f"the invoice's balance has changed ({fault.said})", stale=True)
     if fault.code in STALE and call.effect is not None:
         return NotDone(f"{STALE[fault.code]} ({fault.said})", stale=True)
     return Refused(said)

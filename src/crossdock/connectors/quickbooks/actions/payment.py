@@ -12,6 +12,7 @@ from crossdock.connectors.quickbooks.actions.customer import receipt_of
 from crossdock.connectors.quickbooks.actions.form import currency_fields
 from crossdock.connectors.quickbooks.actions.invoice import by_mark_and_total
 from crossdock.connectors.quickbooks.api import Api, quoted, record_of, rows
+from crossdock.connectors.quickbooks.judge import PAYMENT
 from crossdock.connectors.quickbooks.lines import NOTHING, money
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Action, Call, Found, ItemId, Outbound, Receipt, Steps
@@ -24,7 +25,8 @@ class RecordPayment(Action):
     In:     `payment`; needs `invoice`. Without an invoice it needs `customer`, and all of it is credit.
     Out:    the payment's Id and SyncToken. A payment that is booked is not booked again, nor changed.
     Finds:  by reference number; certain only if the hub's mark and the amount agree too.
-    Errors: 6000 (more than the open balance, because somebody else booked too) and 6210 (period closed) are refused.
+    Errors: 6000 (more than the open balance, because an edit or somebody else's payment came between) is not done: the
+            invoice is read again. 6210 (period closed) is refused.
     Source: QuickBooks Online API, Payment; customer and currency are those of the invoice.
     """
 
@@ -68,7 +70,7 @@ class RecordPayment(Action):
                 {"Amount": applied, "LinkedTxn": [{"TxnId": str(invoice["Id"]), "TxnType": "Invoice"}]},
             ]
         request = self._api.save("Payment", body, item.provider_key("payment"))
-        done = yield Call("payment", request, EffectClass.NATIVE_KEY, (item.id,))
+        done = yield Call(PAYMENT, request, EffectClass.NATIVE_KEY, (item.id,))
         return {item.id: receipt_of(record_of(done.answer, "Payment"))}
 
     def _invoice(self, item: Outbound) -> Steps[Mapping[str, Any]]:
