@@ -13,6 +13,7 @@ from crossdock.cli.demo.mischief import KINDS, script
 from crossdock.sandbox.shopify.trade import Step, Trade, trade
 
 TICK_S: Final = 0.05
+LONGEST_NAME: Final = 80
 KNOWN_IN_QUICKBOOKS: Final = 0.3
 """share of the shop's customers that are in QuickBooks already, typed in by hand in the years before"""
 
@@ -84,11 +85,11 @@ def known_in_quickbooks(setup: Sequence[Mapping[str, Any]], seed: int) -> list[d
     for change in setup:
         if change["do"] != "create_customer" or not change.get("email") or rng.random() >= KNOWN_IN_QUICKBOOKS:
             continue
-        name = " ".join(f"{change['first_name']} {change['last_name']}".replace(":", " ").split())
+        name = " ".join(f"{change['first_name']} {change['last_name']}".replace(":", " ").split())[:LONGEST_NAME]
         if rng.random() < 0.5:
             name = f"{name} - {change['ref']}"
         if name.lower() in names:
             continue
         names.add(name.lower())
-        found.append({"DisplayName": name[:100], "PrimaryEmailAddr": {"Address": change["email"]}})
+        found.append({"DisplayName": name, "PrimaryEmailAddr": {"Address": change["email"]}})
     return found
