@@ -35,6 +35,7 @@ DESTINATION = """\
 connector: http
 settings:
   base_url: http://127.0.0.1:{sink}
+  concurrency: 64
   actions:
     create_invoice:
       path: /invoices
@@ -49,6 +50,7 @@ action: create_invoice
 map: invoice.jq
 """
 MODEL = """\
+$id: sale@1
 title: A sale
 type: object
 additionalProperties: false

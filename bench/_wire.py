@@ -9,6 +9,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 SIGNED_WITH = "bench-secret"
 LINES = [{"sku": f"MUG-{number}", "title": "Mug", "quantity": 2, "price": "19.90"} for number in range(8)]
@@ -56,8 +57,7 @@ class Sender(asyncio.Protocol):
         self.idle = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self.send()
 
     def send(self) -> None:
@@ -95,8 +95,7 @@ class Sink(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

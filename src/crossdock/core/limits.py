@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A budget as the platform documents it: `capacity` units, refilled at `per_s`; at most `concurrency` at once
-    (0 = no limit). Name `requests` is drawn by every call; others by the call's cost."""
+    (0 = no limit). An infinite `per_s` bounds nothing but concurrency. Name `requests` is drawn by every call; others
+    by the call's cost."""
 
     name: str
     capacity: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from crossdock.core.clock import Clock
 from crossdock.core.limits import Breaker, Bucket, Budget, Limit
@@ -17,7 +18,8 @@ class Gate:
     def __init__(self, limits: Iterable[Limit], clock: Clock, *, most_at_once: int = 64) -> None:
         limits = tuple(limits)
         self._clock = clock
-        self._buckets = {limit.name: Bucket(limit, limit.capacity, clock.now()) for limit in limits}
+        counted = [limit for limit in limits if limit.per_s != inf]
+        self._buckets = {limit.name: Bucket(limit, limit.capacity, clock.now()) for limit in counted}
         at_once = min([limit.concurrency for limit in limits if limit.concurrency] or [most_at_once])
         self._slots = asyncio.Semaphore(at_once)
         self._line = asyncio.Lock()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossdock.core import json
-from crossdock.core.errors import CrossdockError, NotJson
+from crossdock.core.errors import CredentialError, CrossdockError, NotJson
 from crossdock.core.event import Event, event_id
-from crossdock.core.flow import Connection, Inlet, MapFailed
+from crossdock.core.flow import Connection, Flow, Inlet, MapFailed
 from crossdock.core.keys import native_key
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.message import Message
@@ -57,6 +57,7 @@ class Normaliser:
         self._connection = connection
         self._leases = leases
         self._account = ""
+        self._linked: dict[str, bool] = {}
         self.lanes = lanes_of("normalise", f"inbox/{connection.name}")
         self._not_before: dict[Lane, float] = {}
 
@@ -213,7 +214,23 @@ class Normaliser:
             raise Quarantine(f"map for {inlet.topic!r}: {error.what}") from None
         return outputs
 
+    async def _may_be_linked(self, model: str) -> bool:
+        """Where no flow writes and nothing was ever linked, there is nothing to look up for each event."""
+        if model not in self._linked:
+            try:
+                written = {await self._context.account(flow.connection) for flow in self._flows()}
+            except CredentialError:
+                return True
+            known = await self._context.store.cross_references(account=self._account, model=model, limit=1)
+            self._linked[model] = bool(known) or self._account in written
+        return self._linked[model]
+
+    def _flows(self) -> Iterable[Flow]:
+        return self._context.landscape.flows.values()
+
     async def _references(self, model: str, remote_ids: Sequence[str]) -> Sequence[CrossReference]:
+        if not await self._may_be_linked(model):
+            return ()
         rows = await self._context.store.cross_references(account=self._account, model=model, remote_ids=remote_ids)
         return [row for row in rows if row.state is LinkState.LINKED]
 

@@ -29,8 +29,7 @@ def blank_project(folder: Path, sink_url: str) -> Path:
     """The blank template, with its secrets, writing to the sink; `signup` webhooks come in at /hooks/in."""
     write_template("blank", folder)
     out = folder / "connections" / "out.yaml"
-    text = out.read_text().replace("https://api.example.com", sink_url)
-    out.write_text(text.replace("settings:\n", "settings:\n  per_second: 10000\n"))
+    out.write_text(out.read_text().replace("https://api.example.com", sink_url))
     (folder / "crossdock.yaml").write_text(
         f"name: blank\negress: {{allow: ['{sink_url.removeprefix('http://')}']}}\nenvironments: {{production: {{}}}}\n"
     )

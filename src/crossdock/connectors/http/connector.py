@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,7 +32,8 @@ class HttpConnector(Connector):
         super().__init__(settings)
         self._settings = settings
         self.secrets = AUTH_SECRETS[settings.auth.kind]
-        self.limits = (Limit("requests", settings.per_second, settings.per_second, settings.concurrency),)
+        per_second = settings.per_second or inf
+        self.limits = (Limit("requests", per_second, per_second, settings.concurrency),)
         if settings.webhook is not None:
             self.webhook = HttpWebhook(settings.webhook)
             if settings.webhook.signature.scheme != "none":

@@ -254,7 +254,13 @@ class HttpSettings(ConnectionSettings):
     actions: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ActionSettings] = Field(
         default={}, description="Calls by name. Without any there is `send`: POST the input to base_url."
     )
-    per_second: float = Field(default=50.0, gt=0, le=10_000, description="Calls a second that the API allows.")
+    per_second: float | None = Field(
+        default=None,
+        gt=0,
+        le=10_000,
+        description="Calls a second that the API allows. Left out: as many as there are; a 429 is heeded either way.",
+        examples=[10],
+    )
     concurrency: int = Field(default=16, ge=1, le=1_000, description="Calls at once that the API allows.")
 
     @model_validator(mode="after")
