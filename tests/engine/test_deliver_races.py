@@ -10,6 +10,7 @@ import pytest
 from crossdock.core.flow import Flow
 from crossdock.core.retry import RetryPolicy
 from crossdock.core.states import DeliveryState
+from crossdock.core.work import Committed, NotCommitted, Work
 from crossdock.engine.operate import Operator
 from crossdock.testing.fake_connector import FakeConnector
 from crossdock.testing.fake_platform import FakePlatform
@@ -156,3 +157,26 @@ def test_an_attempt_after_the_first_is_counted() -> None:
         assert here.tally.seen["retried", "create_with_key"] == 2
 
     on_stage(play, flow("create_with_key"))
+
+
+def test_what_is_being_superseded_is_not_begun_when_its_turn_comes() -> None:
+    """The planner's commit takes a while; meanwhile the delivery in front of the withdrawn one ends."""
+
+    async def play(here: Stage) -> None:
+        apply = here.store.apply
+
+        async def slow(work: Work) -> Committed | NotCommitted:
+            if any(move.after is DeliveryState.SUPERSEDED for move in work.delivery_moves):
+                await here.clock.sleep(1.0)
+            return await apply(work)
+
+        here.store.apply = slow
+        here.platform.delay_s = 1.0
+        for version in ("1", "2", "3"):
+            await here.send({"id": version, "about": "a", "value": f"v{version}", "version": version})
+            await here.clock.sleep(0.25)
+        await here.settle()
+        assert here.platform.effects == ["v1", "v3"]
+        assert await here.states() == {"delivered": 2, "superseded": 1}
+
+    on_stage(play, flow("put", collapse="latest"))

@@ -78,6 +78,8 @@ class Deliverer:
         self._stopping = False
         self._unread = False
         """more lines are in the store than were taken up"""
+        self._withdrawn: set[str] = set()
+        """deliveries that the planner is superseding at this moment: none of them is begun"""
 
     # --- what the planner sees ----------------------------------------------------------------------------------
 
@@ -103,17 +105,19 @@ class Deliverer:
         return line is not None
 
     def withdraw(self, delivery: Delivery) -> bool:
-        """Takes a waiting delivery out of turn so that it can be superseded; False = it is at work right now."""
+        """Takes a waiting delivery out of turn so that it can be superseded; False = it is at work right now. One that
+        stands behind the head of its key is not begun either, should its turn come meanwhile."""
         line = self._lines.get(delivery.partitionkey)
-        if line is None or line.head.id != delivery.id:
-            return True
-        if line.busy:
-            return False
-        line.busy = True
+        if line is not None and line.head.id == delivery.id:
+            if line.busy:
+                return False
+            line.busy = True
+        self._withdrawn.add(delivery.id)
         return True
 
     async def superseded(self, delivery: Delivery) -> None:
         """It was (or, on failure to commit, was not): its key goes on with what the store says."""
+        self._withdrawn.discard(delivery.id)
         line = self._lines.get(delivery.partitionkey)
         if line is not None and line.head.id == delivery.id:
             await self._advance(delivery.partitionkey, delivery.number - 1)
@@ -320,8 +324,10 @@ class Deliverer:
         if row is None:
             del self._lines[partitionkey]
             return
-        self._lines[partitionkey] = Line(row, behind=True)
-        self._queue(partitionkey)
+        withdrawn = row.id in self._withdrawn
+        self._lines[partitionkey] = Line(row, behind=True, busy=withdrawn)
+        if not withdrawn:
+            self._queue(partitionkey)
 
     def _queue(self, partitionkey: str) -> None:
         """By the state of the key's head: now, at an instant, or when a person says so."""
