@@ -49,10 +49,7 @@ class Child:
             raise CrossdockError(f"`{self._what}` says nothing", hint=self._last_words()) from None
         if not line:
             raise CrossdockError(f"`{self._what}` ended", hint=self._last_words())
-        said = json.decode(line)
-        if isinstance(said, dict) and "error" in said:
-            raise CrossdockError(f"`{self._what}`: {said['error']}", hint=str(said.get("hint", "")))
-        return said
+        return self._understood(line)
 
     async def kill(self) -> None:
         """kill -9."""
@@ -75,10 +72,20 @@ class Child:
             await asyncio.shield(self.kill())
             raise
 
-    def check(self) -> None:
-        """Raises CrossdockError when it has ended by itself."""
-        if self._process.returncode is not None:
-            raise CrossdockError(f"`{self._what}` ended", hint=self._last_words())
+    async def check(self) -> None:
+        """Raises CrossdockError when it has ended by itself, with what it said about that."""
+        if self._process.returncode is None:
+            return
+        assert self._process.stdout is not None
+        for line in (await self._process.stdout.read()).splitlines():
+            self._understood(line)
+        raise CrossdockError(f"`{self._what}` ended", hint=self._last_words())
+
+    def _understood(self, line: bytes) -> Any:
+        said = json.decode(line)
+        if isinstance(said, dict) and "error" in said:
+            raise CrossdockError(f"`{self._what}`: {said['error']}", hint=str(said.get("hint", "")))
+        return said
 
     def _last_words(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])

@@ -129,9 +129,10 @@ class _Hub:
         self.deeds.died()
         await self.start()
 
-    def check(self) -> None:
+    async def check(self) -> None:
+        """Raises CrossdockError when it has ended by itself."""
         assert self._child is not None
-        self._child.check()
+        await self._child.check()
 
     async def stop(self) -> None:
         if self._child is not None:
@@ -157,9 +158,9 @@ async def _rest(place: Place, shop: Desk, hub: _Hub, orders: int, curtain: Curta
     bar = curtain.bar("the hub comes to rest", 1)
     most = 1
 
-    def look(now: Standing) -> None:
+    async def look(now: Standing) -> None:
         nonlocal most
-        hub.check()
+        await hub.check()
         most = max(most, now.left)
         bar.moved(most - now.left, most)
 

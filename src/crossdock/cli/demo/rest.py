@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,12 +54,12 @@ async def standing(place: Place, shop: Desk) -> Standing:
     )
 
 
-async def at_rest(place: Place, shop: Desk, within_s: float, look: Callable[[Standing], None]) -> Standing:
+async def at_rest(place: Place, shop: Desk, within_s: float, look: Callable[[Standing], Awaitable[None]]) -> Standing:
     """Waits for rest; after `within_s` it is what it is. `look` sees every look, and may raise."""
     deadline, still = asyncio.get_running_loop().time() + within_s, 0
     while True:
         now = await standing(place, shop)
-        look(now)
+        await look(now)
         still = 0 if now.left else still + 1
         if still >= STILL or asyncio.get_running_loop().time() > deadline:
             return now
