@@ -11,7 +11,7 @@ STREAM = "events"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A CloudEvents 1.0 event, with the hub's fixed attributes."""
+    """One fact, fixed for ever. The names are those of CloudEvents 1.0 where it has one."""
 
     id: str
     connection: str
@@ -58,25 +58,6 @@ class Event:
             "key": self.key,
             "version": self.version,
             "account": self.account,
-        }
-
-    def cloudevent(self, data: object) -> dict[str, object]:
-        """The CloudEvents JSON form; `data` is the decoded instance."""
-        return {
-            "specversion": "1.0",
-            "id": self.id,
-            "source": f"crossdock://{self.connection}/{self.account}",
-            "type": self.type,
-            "subject": self.key,
-            "dataschema": f"crossdock:models/{self.model}@{self.major}",
-            "datacontenttype": "application/json",
-            "partitionkey": self.partitionkey,
-            "key": self.key,
-            "version": self.version,
-            "account": self.account,
-            "cause": self.cause,
-            **({"origin": self.origin} if self.origin else {}),
-            "data": data,
         }
 
 

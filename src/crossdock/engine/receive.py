@@ -129,11 +129,12 @@ def arrival_work(
     payloads = {ref.id: payload}
     messages: list[Message] = []
     for part in parts:
-        body_ref, body_payload = (ref, payload) if part.body is body else payload_of(part.identity, part.body)
+        identity = message_id(name, part.identity)
+        body_ref, body_payload = (ref, payload) if part.body is body else payload_of(identity, part.body)
         payloads[body_ref.id] = body_payload
         messages.append(
             Message(
-                id=message_id(name, part.identity),
+                id=identity,
                 arrival_id=arrival_id,
                 connection=name,
                 topic=part.topic,
