@@ -21,6 +21,7 @@ from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
 from crossdock.cli.place import socket_path
 from crossdock.cli.show import emit, say, table
 from crossdock.core.errors import CrossdockError, UsageError
+from crossdock.engine import crash
 from crossdock.engine.accounts import check_account
 from crossdock.engine.observe import Observer
 from crossdock.project import Project, load_project
@@ -63,6 +64,7 @@ def run(
     as_json: AsJson = False,
 ) -> int:
     """Runs the hub until Ctrl-C or SIGTERM. A second one stops it at once. Nothing is lost either way."""
+    crash.arm(os.environ.get(crash.VARIABLE, ""))
     loaded = load_project(project, environment)
     wish = Wish(
         host if host is not None else loaded.hub.host,

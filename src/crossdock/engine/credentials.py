@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from crossdock.core import crash
 from crossdock.core.connector import Call, Pause, Steps
 from crossdock.core.errors import CredentialError
 from crossdock.core.secret import Credential
@@ -82,7 +83,9 @@ class Credentials:
             except CredentialError as error:
                 self._refused[connection] = (used, error)
                 raise
+            crash.at("token.answered")
             await self._context.vault.put_credential(connection, fresh, since=used)
+            crash.at("token.persisted")
             self._held[connection] = fresh
             self._renewed_at[connection] = now
             return fresh

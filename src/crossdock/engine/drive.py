@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from crossdock.core import json
+from crossdock.core import crash, json
 from crossdock.core.connector import Call, Pause
 from crossdock.core.delivery import Exchange, ExchangeState
 from crossdock.core.errors import CrossdockError
@@ -16,7 +16,6 @@ from crossdock.core.states import DeliveryState, WaitingFor
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown
 from crossdock.core.wire import Http
 from crossdock.core.work import DeliveryMove, ExchangeMove
-from crossdock.engine import crash
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.draft import Draft
 from crossdock.engine.exchange import Sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crossdock.core import crash
 from crossdock.core.connector import Call
 from crossdock.core.errors import CredentialError, TransportError
 from crossdock.core.judge import judge_failure
@@ -11,7 +12,6 @@ from crossdock.core.limits import AuthExpired, Budget
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown, Verdict
 from crossdock.core.wire import Response
-from crossdock.engine import crash
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.credentials import Credentials, NotRenewed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from crossdock.core import crash
 from crossdock.core.lanes import Lane
 from crossdock.core.store import Leased
 from crossdock.engine.context import Context
@@ -33,6 +34,7 @@ class Leases:
             now + LEASE_S,
             now,
         )
+        crash.at("claim.leased")
         for lane in list(self._held):
             if lane not in leased:
                 del self._held[lane]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from crossdock.core import json
-from crossdock.core.errors import CredentialError, CrossdockError, NotJson
+from crossdock.core import crash, json
+from crossdock.core.errors import CredentialError, ForAPerson, NotJson
 from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Connection, Flow, Inlet, MapFailed
 from crossdock.core.keys import native_key
@@ -20,8 +20,6 @@ from crossdock.core.verdict import Refused
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
 from crossdock.core.xref import CrossReference, LinkState
-from crossdock.engine import crash
-from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.exchange import Exchanger
@@ -133,8 +131,9 @@ class Normaliser:
         for start in range(0, len(missing), size):
             chunk = missing[start : start + size]
             steps = hydrate.fetch({message.id: message.remote_id for message in chunk})
+            what = f"the record behind {name!r}"
             try:
-                fetched = await run_reads(self._context, self._exchanger, self._connection.name, steps)
+                fetched = await run_reads(self._context, self._exchanger, self._connection.name, steps, what)
             except ReadFailed as failed:
                 for message in chunk:
                     if isinstance(failed.verdict, Refused):
@@ -143,11 +142,8 @@ class Normaliser:
                         wait_s = getattr(failed.verdict, "wait_s", None) or 2.0
                         stuck[message.id] = self._context.clock.now() + wait_s
                 continue
-            except CrossdockError:
-                raise
-            except Exception:
-                reason = bug_in(f"the record behind {name!r}")
-                records.update((message.id, Quarantine(reason)) for message in chunk)
+            except ForAPerson as error:
+                records.update((message.id, Quarantine(error.what)) for message in chunk)
                 continue
             for message in chunk:
                 records[message.id] = fetched.get(message.id)
@@ -304,8 +300,9 @@ class Normaliser:
             positions=tuple(Position(lane, number) for lane, number in ends.items()),
             counts=tuple(Count(scope, state, amount) for state, amount in draft.counts.items()),
         )
-        result = await self._context.store.apply(work)
         crash.at("map.done")
+        result = await self._context.store.apply(work)
+        crash.at("events.committed")
         if not isinstance(result, Committed):
             if isinstance(result.guard, LaneFence):
                 self._leases.lost(result.guard.lane)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from crossdock.core import json
+from crossdock.core import crash, json
 from crossdock.core.delivery import Delivery, ExchangeState
 from crossdock.core.effects import delivery_id
 from crossdock.core.errors import UsageError
@@ -132,6 +132,7 @@ class Operator:
             )
         count = Count(f"flow/{row.flow}", "again", 1)
         await self._apply(Work(self._context.work_id(), deliveries=(again,), counts=(count,)))
+        crash.at("replay.generation")
         return again
 
     async def rewind(self, flow: str) -> Mapping[Lane, int]:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
+from crossdock.core import crash
 from crossdock.core.delivery import Delivery
 from crossdock.core.effects import delivery_id
 from crossdock.core.event import STREAM, Event
@@ -14,7 +15,6 @@ from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.routing import Skip, route_event
 from crossdock.core.states import DeliveryState
 from crossdock.core.work import Committed, Count, DeliveryMove, LaneFence, Position, Work
-from crossdock.engine import crash
 from crossdock.engine.context import Context
 from crossdock.engine.deliver import Deliverer
 from crossdock.engine.item import releases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossdock.core import json
+from crossdock.core import crash, json
 from crossdock.core.connector import Poll
 from crossdock.core.flow import Connection
 from crossdock.core.work import CellWrite
@@ -49,4 +49,5 @@ class Poller:
         headers = {"crossdock-poll": self._poll.name}
         cells = [CellWrite(self._cell, json.encode(page.cursor))]
         await self._receiver.take(self._connection, body, headers, page.parts, cells=cells)
+        crash.at("poll.page")
         return page.more

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from crossdock.core import json
+from crossdock.core import crash, json
 from crossdock.core.connector import Inbound, Part, Rejected, Reply, Webhook
 from crossdock.core.errors import CrossdockError, StoreError
 from crossdock.core.flow import Connection
@@ -15,7 +15,6 @@ from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import CellWrite, Committed, Payload, Work
-from crossdock.engine import crash
 from crossdock.engine.context import Context
 
 LONGEST_REASON = 500
@@ -75,6 +74,8 @@ class Receiver:
         result = await context.store.apply(work)
         assert isinstance(result, Committed), "appends have no guards"
         fresh = len(work.messages) - len(result.repeated)
+        if result.repeated:
+            crash.at("dedupe.hit")
         if result.conflicts:
             await self._report_conflicts(connection.name, body, result.conflicts, now)
         if fresh > 0:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from crossdock.core import crash
 from crossdock.core.connector import Call, Outbound, Receipt
 from crossdock.core.delivery import Attempt, Effect, Exchange, ExchangeState
 from crossdock.core.flow import Flow
@@ -23,7 +24,6 @@ from crossdock.core.work import (
     Release,
 )
 from crossdock.core.xref import CrossReference, LinkState
-from crossdock.engine import crash
 from crossdock.engine.context import Context
 from crossdock.engine.draft import Draft
 from crossdock.engine.echo import fingerprint_of_record, trail_of
@@ -188,7 +188,6 @@ class Record:
         while refusal is not None and isinstance(refusal.guard, Link):
             await self._make_alias(refusal.guard)
             refusal = await self.commit()
-        crash.at("outcome.committed")
         if refusal is not None:
             await self.lost(refusal)
             return
@@ -312,7 +311,24 @@ class Record:
             if item.delivery.id in moves:
                 item.moved(moves[item.delivery.id])
         self.draft = Draft()
+        _passed(draft)
         return None
+
+
+def _passed(draft: Draft) -> None:
+    """Tells which crash points this commit has come to."""
+    to = {move.after for move in draft.delivery_moves}
+    if draft.attempts:
+        crash.at("outcome.committed")
+    if DeliveryState.RETRYING in to:
+        crash.at("retry.scheduled")
+    if DeliveryState.DEAD in to:
+        crash.at("dlq.moved")
+    if DeliveryState.DELIVERED in to:
+        if draft.cross_references:
+            crash.at("xref.written")
+        if len(to) > 1:
+            crash.at("batch.partial")
 
 
 def attempt_of(exchange: Exchange, sent: Sent) -> Attempt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crossdock.core import crash
 from crossdock.core.flow import Landscape
 from crossdock.engine.context import Context
 
@@ -30,4 +31,5 @@ class Retention:
         """In small commits, so that nobody waits behind a long one."""
         before = horizons(self._context.landscape, self._context.clock.now())
         while any((await self._context.store.prune(before, AT_ONCE)).values()):
+            crash.at("retention.deleted")
             await self._context.clock.sleep(0.0)

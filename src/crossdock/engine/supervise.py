@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from crossdock.core import json
+from crossdock.core import crash, json
 from crossdock.core.errors import UsageError
 from crossdock.core.flow import Flow
 from crossdock.core.lanes import lanes_of
@@ -87,6 +87,7 @@ class Hub:
         journal: the next start resolves it. The store stays open: its owner closes it."""
         self.ready = False
         await _cancel(self._reading)
+        crash.at("shutdown.drain")
         await asyncio.gather(*(deliverer.drain(grace_s) for deliverer in self.deliverers.values()))
         await _cancel(self._tasks)
 

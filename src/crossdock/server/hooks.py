@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from crossdock.core import crash
 from crossdock.core.connector import Inbound, Reply
 from crossdock.core.flow import Landscape
 from crossdock.engine.receive import Receiver
@@ -23,6 +24,7 @@ class Hooks:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         await answer(send, await self._reply(scope, receive))
+        crash.at("ingest.acked")
 
     async def _reply(self, scope: Mapping[str, Any], receive: Any) -> Reply:
         name = scope["path"][len(PREFIX) :]

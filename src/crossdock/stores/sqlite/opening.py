@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 import apsw
 
+from crossdock.core import crash
 from crossdock.core.errors import StoreError
 
 APPLICATION_ID = 0x58444F4B
@@ -87,7 +89,7 @@ def connect_writer(path: str) -> apsw.Connection:
         # macOS: fsync alone leaves the drive's cache; harmless elsewhere.
         connection.pragma("fullfsync", "ON")
         connection.pragma("checkpoint_fullfsync", "ON")
-        connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        connection.set_wal_hook(_checkpoint)
         connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
         connection.pragma("cache_size", -WRITER_CACHE_KIB)
         connection.pragma("temp_store", "MEMORY")
@@ -99,6 +101,15 @@ def connect_writer(path: str) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def _checkpoint(connection: apsw.Connection, database: str, pages: int) -> int:
+    """After each commit: what SQLite's own `wal_autocheckpoint` does."""
+    if pages >= CHECKPOINT_PAGES:
+        crash.at("checkpoint.start")
+        with contextlib.suppress(apsw.BusyError):  # somebody reads: with the next commit
+            connection.wal_checkpoint(database, apsw.SQLITE_CHECKPOINT_PASSIVE)
+    return apsw.SQLITE_OK
 
 
 def connect_reader(path: str) -> apsw.Connection:
@@ -163,6 +174,7 @@ def migrate(connection: apsw.Connection, path: str) -> None:
     for number, sql in enumerate(pending, version + 1):
         with connection:
             connection.execute(sql)
+            crash.at("migrate.step")
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", number)
 

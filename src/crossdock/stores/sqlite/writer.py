@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import apsw
 
+from crossdock.core import crash
 from crossdock.core.errors import StoreError
 from crossdock.core.lanes import Lane
 from crossdock.core.work import Committed, NotCommitted, Work
@@ -58,6 +59,9 @@ class Writer:
                 return [refused]
             # One of them holds what no column takes. Each on its own, so that it harms nobody.
             return [answer for work in works for answer in self.apply([work])]
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _commit(self, works: Sequence[Work]) -> list[Committed | NotCommitted]:
         cursor = self._cursor
@@ -65,6 +69,8 @@ class Writer:
         batch = Batch(look_up(cursor, wanted(works), self.lanes, self._heads))
         answers = [batch.decide(work) for work in works]
         write(cursor, batch.changes, self._streams, self._now())
+        if batch.changes.arrivals:
+            crash.at("ingest.inserted")
         cursor.execute("COMMIT")
         return answers
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import apsw
 
+from crossdock.core import crash
 from crossdock.core.event import STREAM
 from crossdock.core.wire import PayloadRef
 from crossdock.stores.batch import Changes
@@ -124,6 +125,7 @@ def _write_appends(cursor: apsw.Cursor, changes: Changes, streams: dict[str, int
     for payload in changes.payloads.values():
         if len(payload.data) > CHUNK_BYTES:
             _write_chunks(cursor, payload.ref.id, payload.data, now)
+            crash.at("blob.written")
     whole = [
         (packed(payload.ref.id), 0, now, payload.data)
         for payload in changes.payloads.values()
