@@ -152,8 +152,8 @@ class Action:
         """Sends what is needed and returns a receipt for each item that an answer said is done.
 
         An item with a `remote_id` exists already (linked, or adopted by `find`): it is brought up to date, or, where
-        the record never changes, gets its receipt without a call. Raises ValueError, with a sentence for a person, when
-        what it was given cannot be sent."""
+        the record never changes, gets its receipt without a call. Raises ForAPerson when what it was given cannot
+        be sent."""
         raise NotImplementedError
 
     def find(self, item: Outbound) -> Steps[Found | None]:

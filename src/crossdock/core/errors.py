@@ -72,3 +72,8 @@ class NotJson(CrossdockError):
 
 class UsageError(CrossdockError):
     """A command was typed in a way that cannot be meant: exit code 2."""
+
+
+class ForAPerson(CrossdockError):
+    """An action cannot go on with what it was given, and only a person can decide: its delivery is held. What a
+    connector raises otherwise is a defect of its code, and is told as one."""

@@ -254,10 +254,18 @@ class Deliverer:
         for line in lines:
             event = line.event or events.get(line.head.event_id)
             if event is None:
-                raise LookupError(f"the event {line.head.event_id} of delivery {line.head.id} is not in the store")
+                await self._without_event(line.head)
+                continue
             items.append(Item(line.head, event))
             line.event = None
         return items
+
+    async def _without_event(self, row: Delivery) -> None:
+        """Nothing can be made of it: dead, or held where something may have happened already."""
+        state = DeliveryState.HELD if row.state is DeliveryState.RESOLVING else DeliveryState.DEAD
+        move = DeliveryMove(row.id, row.state, state, reason=f"its event {row.event_id} is not in the store any more")
+        await self._context.store.apply(Work(self._context.work_id(), delivery_moves=(move,)))
+        await self._advance(row.partitionkey, -1)
 
     def tell(self, partitionkey: str) -> None:
         """What a delivery of this key waits for has happened."""

@@ -9,7 +9,7 @@ from typing import Any
 from crossdock.core import crash, json
 from crossdock.core.connector import Call, Pause
 from crossdock.core.delivery import Exchange, ExchangeState
-from crossdock.core.errors import CrossdockError
+from crossdock.core.errors import ForAPerson
 from crossdock.core.outcome import item_failure
 from crossdock.core.resolution import Hold, LookUp, Resend, resolve_unknown
 from crossdock.core.states import DeliveryState, WaitingFor
@@ -49,8 +49,8 @@ class Drive:
             except StopIteration as stop:
                 await record.settle(stop.value, self._failed)
                 return
-            except ValueError as error:
-                await record.park_for_a_person(str(error))
+            except ForAPerson as error:
+                await record.park_for_a_person(error.what)
                 return
             except Exception:
                 await record.park_for_a_person(bug_in(self._flow.action.name))
@@ -157,19 +157,14 @@ class Drive:
             for index, outbound in enumerate(item.outbounds):
                 try:
                     found = await self._rooms.prepared.find(outbound)
-                except ValueError as error:
-                    await record.park_for_a_person(str(error))
+                except ForAPerson as error:
+                    await record.park_for_a_person(error.what)
                     return True
                 except ReadFailed as failed:
                     due_at = self._clock.now() + max(getattr(failed.verdict, "wait_s", None) or 0.0, 5.0)
                     await record.move_all(
                         DeliveryState.RESOLVING, f"could not look it up: {failed.verdict.why}", due_at
                     )
-                    return True
-                except CrossdockError:
-                    raise
-                except Exception:
-                    await record.park_for_a_person(bug_in(f"{self._flow.action.name}'s find"))
                     return True
                 if found is None:
                     continue

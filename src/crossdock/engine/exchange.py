@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
+
 from crossdock.core import crash
 from crossdock.core.connector import Call
 from crossdock.core.errors import CredentialError, TransportError
@@ -18,6 +20,8 @@ from crossdock.engine.credentials import Credentials, NotRenewed
 from crossdock.engine.gate import Gate
 
 DEADLINE_S = 30.0
+
+log = structlog.get_logger("crossdock.hub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Exchanger:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._gates: dict[str, Gate] = {}
+        self._told: set[tuple[str, str]] = set()
         self.credentials = Credentials(context, self._ask_unsigned)
 
     async def gate(self, connection: str) -> Gate:
@@ -104,6 +109,7 @@ class Exchanger:
             lessons = tuple(connector.learn(call, response))
         except Exception:
             lessons = ()  # what the platform did is known: what could be learned beside it is not worth losing that
+            self._tell_of_learning(connection, f"{connector.name}'s learn")
         for lesson in lessons:
             if isinstance(lesson, Budget):
                 gate.learn(lesson)
@@ -117,6 +123,13 @@ class Exchanger:
                 if isinstance(verdict, NotDone):
                     verdict = NotDone(verdict.why, wait_s=0.0, counts=False)
         return Sent(verdict, response.status, started_at, ended_at)
+
+    def _tell_of_learning(self, connection: str, what: str) -> None:
+        """Once for each defect: nobody would notice otherwise that budgets and expired tokens go unlearned."""
+        defect = (connection, bug_in(what, words=False))
+        if defect not in self._told:
+            self._told.add(defect)
+            log.warning("nothing was learned from an answer", connection=connection, why=bug_in(what))
 
     @staticmethod
     def _mind(gate: Gate, verdict: Verdict, response: Response) -> None:

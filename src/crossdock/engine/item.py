@@ -19,8 +19,8 @@ class Item:
     event: Event
     outbounds: list[Outbound] = field(default_factory=list)
     """one; with `each`, many"""
-    claims: bool = False
-    """no record is linked to the key yet: the first intent claims it"""
+    claims: set[str] = field(default_factory=set)
+    """outbounds whose key has no linked record yet: the first intent claims it"""
     alias: bool = False
     """the key's record belongs to another entity: it is not linked anew"""
 

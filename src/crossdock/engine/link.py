@@ -9,7 +9,7 @@ from typing import Literal
 from crossdock.core import json
 from crossdock.core.connector import Found, Outbound
 from crossdock.core.effects import effect_seed
-from crossdock.core.errors import UsageError
+from crossdock.core.errors import ForAPerson, UsageError
 from crossdock.core.event import Event
 from crossdock.core.flow import Flow, MapFailed
 from crossdock.core.routing import need_key
@@ -77,9 +77,10 @@ class Linker:
             outbound = await self._outbound(event, account)
             if by and isinstance(outbound.input, dict) and not outbound.input.get(by):
                 return Looked(event.key, "not found", why=f"it has no {by}")
-            steps = self._flow.action.find(outbound)
-            found = await run_reads(self._context, self._exchanger, self._flow.connection, steps)
-        except (ReadFailed, MapFailed, ValueError) as error:
+            action, connection = self._flow.action, self._flow.connection
+            what = f"{action.name}'s find"
+            found = await run_reads(self._context, self._exchanger, connection, action.find(outbound), what)
+        except (ReadFailed, MapFailed, ForAPerson) as error:
             return Looked(event.key, "failed", why=str(error))
         if found is None:
             return Looked(event.key, "not found")
@@ -113,7 +114,7 @@ class Linker:
         return Looked(event.key, "taken", receipt.remote_id, result.found or "another entity is linked to it")
 
     async def _outbound(self, event: Event, account: str) -> Outbound:
-        """What the flow would send, with those needs that are met. Raises MapFailed, ValueError."""
+        """What the flow would send, with those needs that are met. Raises MapFailed, ForAPerson."""
         data, now = json.decode(event.data), self._context.clock.now()
         needs: dict[str, str] = {}
         for need in self._flow.needs:
@@ -126,7 +127,7 @@ class Linker:
             [data] if self._flow.map is None else self._flow.map.run(data, now=now, event=event.about(), needs=needs)
         )
         if len(outputs) != 1:
-            raise ValueError(f"the flow's map makes {len(outputs)} outputs of it")
+            raise ForAPerson(f"the flow's map makes {len(outputs)} outputs of it")
         seed = effect_seed(self._flow.name, event.id, "", 0)
         civil = self._context.clock.civil()
         return Outbound(event.key, outputs[0], event.key, seed, f"xd{seed[:MARKER_DIGITS]}", needs=needs, now=civil)

@@ -44,7 +44,9 @@ class Poller:
         cell = await self._context.store.cell(self._cell)
         cursor: Any = json.decode(cell.value) if cell is not None else None
         steps = self._poll.read(cursor, self._context.clock.civil())
-        page = await run_reads(self._context, self._exchanger, self._connection.name, steps)
+        page = await run_reads(
+            self._context, self._exchanger, self._connection.name, steps, f"the poll {self._poll.name!r}"
+        )
         body = json.encode({"poll": self._poll.name, "parts": [part.identity for part in page.parts]})
         headers = {"crossdock-poll": self._poll.name}
         cells = [CellWrite(self._cell, json.encode(page.cursor))]

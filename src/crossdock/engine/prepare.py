@@ -10,7 +10,7 @@ from crossdock.core import json
 from crossdock.core.connector import Found, Outbound
 from crossdock.core.delivery import Delivery
 from crossdock.core.effects import effect_seed
-from crossdock.core.errors import CrossdockError
+from crossdock.core.errors import ForAPerson
 from crossdock.core.event import Event
 from crossdock.core.flow import Flow, MapFailed, Need
 from crossdock.core.outcome import fail
@@ -19,7 +19,7 @@ from crossdock.core.states import DeliveryState, WaitingFor
 from crossdock.core.verdict import NotDone, Unknown
 from crossdock.core.work import DeliveryMove
 from crossdock.core.xref import CrossReference, LinkState
-from crossdock.engine.bugs import bug_in
+from crossdock.engine.claims import dead_claim
 from crossdock.engine.context import Context
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.fetch import Fetcher
@@ -186,10 +186,9 @@ class Prepared:
                 continue
             if reference.state is LinkState.CLAIMED:
                 if reference.effect_id != outbound.seed:
-                    self._board.wait((account, model, outbound.key), again)
-                    due_at = self._context.clock.now() + RECHECK_S
-                    reason = f"another delivery is creating {model} {outbound.key}"
-                    return DeliveryMove(row.id, row.state, DeliveryState.WAITING, WaitingFor.CLAIM, reason, due_at)
+                    stop = await self._behind_a_claim(item, index, reference, again)
+                    if stop is not None:
+                        return stop
                 continue
             item.alias = reference.key != outbound.key
             item.outbounds[index] = replace(
@@ -199,11 +198,34 @@ class Prepared:
             )
         return None
 
+    async def _behind_a_claim(
+        self, item: Item, index: int, claim: CrossReference, again: Callable[[], None]
+    ) -> DeliveryMove | None:
+        """Another creator was first, and is waited for. If it is dead, what it made is looked for as soon as it can be
+        seen; what cannot be found is left to a person."""
+        row, action, outbound = item.delivery, self._flow.action, item.outbounds[index]
+        now = self._context.clock.now()
+        reason, due_at = f"another delivery is creating {action.model} {claim.key}", now + RECHECK_S
+        dead = await dead_claim(self._context, self._flow, row.partitionkey, claim)
+        if dead is not None:
+            seen_at = dead.made_at + action.settle_s
+            if not (action.finds and action.match):
+                return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=dead.reason)
+            if now >= seen_at:
+                stop = await self._look(item, index)
+                item.claims.discard(outbound.id)
+                if stop is None and not item.outbounds[index].remote_id:
+                    return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=dead.reason)
+                return stop
+            due_at = seen_at
+        self._board.wait((claim.account, action.model, claim.key), again)
+        return DeliveryMove(row.id, row.state, DeliveryState.WAITING, WaitingFor.CLAIM, reason, due_at)
+
     async def _look(self, item: Item, index: int) -> DeliveryMove | None:
         """Before a first create: does the record exist already?"""
         action, row = self._flow.action, item.delivery
         outbound = item.outbounds[index]
-        item.claims = True
+        item.claims.add(outbound.id)
         if not (action.finds and action.match) or row.state is DeliveryState.RESOLVING:
             return None
         try:
@@ -214,13 +236,8 @@ class Prepared:
                 verdict = NotDone(verdict.why)
             now, jitter = self._context.clock.now(), self._context.random()
             return fail(self._flow, row, verdict, now=now, jitter=jitter, first_sent_at=now, tries=1).move
-        except ValueError as error:
-            return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=str(error))
-        except CrossdockError:
-            raise
-        except Exception:
-            reason = bug_in(f"{self._flow.action.name}'s find")
-            return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=reason)
+        except ForAPerson as error:
+            return DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=error.what)
         if found is None:
             return None
         if not found.certain:
@@ -231,9 +248,11 @@ class Prepared:
         return None
 
     async def find(self, outbound: Outbound) -> Found | None:
-        """Raises ReadFailed."""
-        steps = self._flow.action.find(outbound)
-        return await run_reads(self._context, self._exchanger, self._flow.connection, steps)
+        """Raises ReadFailed, ForAPerson."""
+        action, connection = self._flow.action, self._flow.connection
+        return await run_reads(
+            self._context, self._exchanger, connection, action.find(outbound), f"{action.name}'s find"
+        )
 
 
 def _linked(reference: CrossReference | None) -> bool:

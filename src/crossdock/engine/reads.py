@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from crossdock.core.connector import Pause, Steps
+from crossdock.core.errors import ForAPerson
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.exchange import Exchanger
 
@@ -20,8 +22,9 @@ class ReadFailed(Exception):
         self.verdict = verdict
 
 
-async def run_reads(context: Context, exchanger: Exchanger, connection: str, steps: Steps[T]) -> T:
-    """Drives the steps to their result. Raises ReadFailed with the first verdict that is not Done."""
+async def run_reads(context: Context, exchanger: Exchanger, connection: str, steps: Steps[T], what: str) -> T:
+    """Drives the steps to their result. Raises ReadFailed with the first verdict that is not Done, and ForAPerson where
+    the steps stop by themselves; if that is a defect of the connector's code for `what`, its words say so."""
     answer: Any = None
     while True:
         try:
@@ -29,6 +32,10 @@ async def run_reads(context: Context, exchanger: Exchanger, connection: str, ste
         except StopIteration as stop:
             result: T = stop.value
             return result
+        except ForAPerson:
+            raise
+        except Exception:
+            raise ForAPerson(bug_in(what)) from None
         if isinstance(step, Pause):
             await context.clock.sleep(step.wait_s)
             answer = None

@@ -116,9 +116,9 @@ class Record:
             for outbound in mine:
                 effect = outbound.effect_id(call.step)
                 draft.effects.append(Effect(effect, row.id, exchange.id, outbound.id, call.step))
-                if item.claims:
+                if outbound.id in item.claims:
                     self._claim(outbound)
-            item.claims = False
+            item.claims.difference_update(carried)
         refusal = await self.commit()
         if refusal is None:
             if known is not None:

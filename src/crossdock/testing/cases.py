@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from crossdock.core import json
 from crossdock.core.connector import Call, Outbound, Receipt
-from crossdock.core.errors import CrossdockError
+from crossdock.core.errors import CrossdockError, ForAPerson
 from crossdock.core.event import Event
 from crossdock.core.flow import Connection, Flow, MapFailed
 from crossdock.core.routing import Skip, route_event
@@ -134,7 +134,7 @@ def _exchanges(
         driven = drive(connection.connector, flow.action.perform(items), answers, now=_now(said))
     except AssertionError as error:
         raise _Otherwise(str(error)) from None
-    except ValueError as error:
+    except ForAPerson as error:
         if said.outcome != "cannot_send":
             raise _Otherwise(f"cannot be sent: {error}") from None
         return

@@ -11,6 +11,7 @@ from crossdock.connectors.http.settings import HttpSettings
 from crossdock.core import json
 from crossdock.core.connector import Outbound
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import ForAPerson
 from crossdock.core.secret import Credential, Secret
 from crossdock.core.verdict import NotDone, Refused, Unknown
 from crossdock.testing.drive import drive, reply
@@ -42,13 +43,13 @@ def test_fields_of_the_path_are_encoded_so_that_no_value_leaves_its_place() -> N
         platform, platform.actions["put"].perform([outbound({**ORDER, "number": "a/../b?c"})]), [reply(200, {})]
     )
     assert run.calls[0].request.url == "https://api.example.com/v1/orders/a%2F..%2Fb%3Fc/x"
-    with pytest.raises(ValueError, match="cannot be a part of a path"):
+    with pytest.raises(ForAPerson, match="cannot be a part of a path"):
         drive(platform, platform.actions["put"].perform([outbound({**ORDER, "number": ".."})]))
 
 
 def test_a_field_that_the_input_lacks_is_named() -> None:
     platform = connector(actions={"put": {"method": "PUT", "path": "/orders/{order.id}"}})
-    with pytest.raises(ValueError, match=r"no 'order\.id'"):
+    with pytest.raises(ForAPerson, match=r"no 'order\.id'"):
         drive(platform, platform.actions["put"].perform([outbound()]))
 
 

@@ -10,6 +10,7 @@ import pytest
 from crossdock.connectors.quickbooks.connector import QuickBooksConnector
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Connector, Outbound
+from crossdock.core.errors import ForAPerson
 from crossdock.core.ids import digest
 from crossdock.core.json import canonical
 from crossdock.core.secret import Credential, Secret
@@ -162,7 +163,7 @@ async def test_cents_that_the_lines_miss_become_a_line_of_their_own(start_live: 
     _, receipt = await booked(live, {**INVOICE, "total": cad("92.68")})
     assert receipt.record["TotalAmt"] == Decimal("92.68")
     assert receipt.record["Line"][2]["Amount"] == Decimal("0.02")
-    with pytest.raises(ValueError, match="rounding_limit"):
+    with pytest.raises(ForAPerson, match="rounding_limit"):
         await booked(live, {**INVOICE, "number": "2045", "total": cad("99.00")})
 
 
@@ -216,7 +217,7 @@ async def test_an_invoice_with_payments_is_not_voided(start_live: Any) -> None:
     await live.do(
         live.connector.actions["record_payment"], outbound(PAYMENT, "s:9", needs={"invoice": invoice.remote_id})
     )
-    with pytest.raises(ValueError, match="has payments"):
+    with pytest.raises(ForAPerson, match="has payments"):
         await live.do(live.connector.actions["void_invoice"], outbound({}, remote_id=invoice.remote_id))
 
 

@@ -13,6 +13,7 @@ from crossdock.connectors.http.settings import ActionSettings
 from crossdock.core import json
 from crossdock.core.connector import Action, Call, Found, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import ForAPerson
 from crossdock.core.wire import Http
 
 
@@ -60,14 +61,14 @@ class RestAction(Action):
             return None
         hits = [done.answer] if find.items is None else at(done.answer, find.items)
         if not isinstance(hits, list):
-            raise ValueError(f"the answer to {find.path} has no list at {find.items!r}")
+            raise ForAPerson(f"the answer to {find.path} has no list at {find.items!r}")
         wanted = {path: fill(template, look, str) for path, template in find.match.items()}
         agreeing = [hit for hit in hits if all(_agrees(at(hit, path), text) for path, text in wanted.items())]
         named = [(as_text(at(hit, find.id)), hit) for hit in agreeing]
         if not named:
             return None
         if any(not remote_id for remote_id, _ in named):
-            raise ValueError(f"a hit of {find.path} has no id at {find.id!r}")
+            raise ForAPerson(f"a hit of {find.path} has no id at {find.id!r}")
         (remote_id, hit), *more = named
         receipt = Receipt(remote_id, self._version(hit), hit)
         return Found(receipt, certain=not more, others=tuple(other for other, _ in more), why=", ".join(wanted))
@@ -84,7 +85,7 @@ class RestAction(Action):
             return Http(method, url, tuple(headers))
         value = at(item.input, settings.body or "")
         if value is MISSING:
-            raise ValueError(f"the input has nothing at {settings.body!r}, which is to be the body")
+            raise ForAPerson(f"the input has nothing at {settings.body!r}, which is to be the body")
         if settings.marker is not None:
             value = put(value, settings.marker, item.marker)
         if settings.encoding == "form":
@@ -130,13 +131,13 @@ def _look(item: Outbound, name: str) -> Any:
 
 def _quoted(text: str) -> str:
     if text in {".", ".."}:
-        raise ValueError(f"{text!r} cannot be a part of a path")
+        raise ForAPerson(f"{text!r} cannot be a part of a path")
     return quote(text, safe="")
 
 
 def _plain(text: str) -> str:
     if any(char in text for char in "\r\n\0"):
-        raise ValueError("a value with a line break cannot be a header")
+        raise ForAPerson("a value with a line break cannot be a header")
     return text
 
 
@@ -153,9 +154,9 @@ def _agrees(said: Any, wanted: str) -> bool:
 
 def _form(value: Any) -> bytes:
     if not isinstance(value, Mapping):
-        raise ValueError("a form is made from an object")
+        raise ForAPerson("a form is made from an object")
     pairs = [(name, as_text(said)) for name, said in value.items() if said is not None]
     for name, said in value.items():
         if isinstance(said, dict | list):
-            raise ValueError(f"a form cannot hold the object or list at {name!r}; let the map flatten it")
+            raise ForAPerson(f"a form cannot hold the object or list at {name!r}; let the map flatten it")
     return urlencode(pairs).encode()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from crossdock.core.errors import ForAPerson
+
 _NAME = re.compile(r"[^.{}|\s]+(?:\.[^.{}|\s]+)*")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 MISSING = object()
@@ -48,10 +50,10 @@ def as_text(value: Any) -> str:
 
 
 def put(value: Any, path: str, new: Any) -> Any:
-    """A copy of a JSON object with `new` at the path; missing objects on the way are made. Raises ValueError."""
+    """A copy of a JSON object with `new` at the path; missing objects on the way are made. Raises ForAPerson."""
     name, _, rest = path.partition(".")
     if not isinstance(value, Mapping):
-        raise ValueError(f"there is no object to write {path!r} into")
+        raise ForAPerson(f"there is no object to write {path!r} into")
     return {**value, name: put(value.get(name, {}), rest, new) if rest else new}
 
 
@@ -110,12 +112,12 @@ def fields_of(text: str) -> tuple[str, ...]:
 
 
 def fill(text: str, look: Callable[[str], Any], quote: Callable[[str], str]) -> str:
-    """The template with each field replaced. Raises ValueError where a field has nothing to say."""
+    """The template with each field replaced. Raises ForAPerson where a field has nothing to say."""
 
     def one(match: re.Match[str]) -> str:
         said = as_text(look(match[1]))
         if not said:
-            raise ValueError(f"the input has no {match[1]!r}, which {text!r} needs")
+            raise ForAPerson(f"the input has no {match[1]!r}, which {text!r} needs")
         return quote(said)
 
     return _FIELD.sub(one, text)

@@ -8,6 +8,7 @@ from typing import Any
 from crossdock.connectors.quickbooks.api import Api, any_of, quoted, record_of, rows
 from crossdock.core.connector import Call, Outbound, Steps
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import ForAPerson
 
 
 def is_id(named: str) -> bool:
@@ -16,13 +17,13 @@ def is_id(named: str) -> bool:
 
 
 def account_id(api: Api, named: str) -> Steps[str]:
-    """The account's id. Raises ValueError where the company has no account of that name."""
+    """The account's id. Raises ForAPerson where the company has no account of that name."""
     if is_id(named):
         return named
     done = yield Call(f"account:{named}", api.select("Account", f"Name = {quoted(named)}"))
     hits = rows(done.answer, "Account")
     if not hits:
-        raise ValueError(
+        raise ForAPerson(
             f"QuickBooks has no account named {named!r}; name one of its accounts in the connection's settings"
         )
     return str(hits[0]["Id"])

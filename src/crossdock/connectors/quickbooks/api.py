@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from crossdock.core import json
+from crossdock.core.errors import ForAPerson
 from crossdock.core.wire import Http
 
 MINOR_VERSION = "75"
@@ -66,8 +67,8 @@ def rows(answer: Any, entity: str) -> list[Mapping[str, Any]]:
 
 
 def record_of(answer: Any, entity: str) -> Mapping[str, Any]:
-    """The record in an answer's envelope. Raises ValueError: the answer is another platform's."""
+    """The record in an answer's envelope. Raises ForAPerson: the answer is another platform's."""
     record = answer.get(entity) if isinstance(answer, Mapping) else None
     if not isinstance(record, Mapping) or not record.get("Id"):
-        raise ValueError(f"QuickBooks answered without the {entity} that was saved")
+        raise ForAPerson(f"QuickBooks answered without the {entity} that was saved")
     return record

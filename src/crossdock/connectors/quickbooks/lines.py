@@ -13,6 +13,7 @@ from typing import Any
 
 from crossdock.connectors.quickbooks import text
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings, Tax
+from crossdock.core.errors import ForAPerson
 
 CENT = Decimal("0.01")
 NOTHING = Decimal(0)
@@ -87,10 +88,10 @@ def net(lines: Sequence[Line]) -> tuple[Line, ...]:
 
 
 def settled(lines: Sequence[Line], tax: Decimal, total: Decimal, limit: Decimal) -> Booked:
-    """The lines, with one that takes the cents by which they miss the total. Raises ValueError beyond the limit."""
+    """The lines, with one that takes the cents by which they miss the total. Raises ForAPerson beyond the limit."""
     missing = total - tax - sum((line.amount for line in lines), NOTHING)
     if abs(missing) > limit:
-        raise ValueError(
+        raise ForAPerson(
             f"the lines and the tax miss the total of {total} by {missing}, more than the rounding_limit of {limit}"
         )
     kept = tuple(line for line in lines if line.amount or line.kind == "product")

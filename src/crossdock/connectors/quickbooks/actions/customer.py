@@ -10,6 +10,7 @@ from crossdock.connectors.quickbooks.api import Api, quoted, record_of, rows
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Action, Call, Found, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import ForAPerson
 
 
 class UpsertCustomer(Action):
@@ -62,7 +63,7 @@ class UpsertCustomer(Action):
         if item.revision or not token:
             found = yield Call("customer.read", self._api.read("Customer", item.remote_id))
             if found.answer is None:
-                raise ValueError(f"customer {item.remote_id} is gone from QuickBooks; link its key to another one")
+                raise ForAPerson(f"customer {item.remote_id} is gone from QuickBooks; link its key to another one")
             token = str(record_of(found.answer, "Customer")["SyncToken"])
         body = {"Id": item.remote_id, "SyncToken": token, "sparse": True, **self._fields(item.input)}
         request = self._api.save("Customer", body, item.provider_key("customer"))

@@ -9,6 +9,7 @@ from crossdock.connectors.quickbooks.api import Api
 from crossdock.connectors.quickbooks.lines import Booked, sales_lines, skus_in
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Outbound, Steps
+from crossdock.core.errors import ForAPerson
 
 
 def lines_of(
@@ -26,11 +27,11 @@ def lines_of(
 
 
 def currency_fields(currency: str, settings: QuickBooksSettings) -> dict[str, Any]:
-    """Nothing in the home currency. Raises ValueError for another one where the company keeps only one."""
+    """Nothing in the home currency. Raises ForAPerson for another one where the company keeps only one."""
     if currency == settings.currency:
         return {}
     if not settings.multicurrency:
-        raise ValueError(
+        raise ForAPerson(
             f"the document is in {currency}, the books are in {settings.currency}; switch multicurrency on in"
             " QuickBooks and set `multicurrency: true`"
         )

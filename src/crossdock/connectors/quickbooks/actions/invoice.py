@@ -14,6 +14,7 @@ from crossdock.connectors.quickbooks.lines import Booked, money, net, read_line,
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Action, Call, Found, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import ForAPerson
 
 
 class UpsertInvoice(Action):
@@ -63,7 +64,7 @@ class UpsertInvoice(Action):
     def _known(self, item: Outbound) -> Steps[Mapping[str, Any]]:
         found = yield Call("invoice.read", self._api.read("Invoice", item.remote_id))
         if found.answer is None:
-            raise ValueError(f"invoice {item.remote_id} is gone from QuickBooks; link its key to another one")
+            raise ForAPerson(f"invoice {item.remote_id} is gone from QuickBooks; link its key to another one")
         return record_of(found.answer, "Invoice")
 
     def _body(
@@ -72,7 +73,7 @@ class UpsertInvoice(Action):
         invoice = item.input
         customer = item.needs.get("customer") or str((known.get("CustomerRef") or {}).get("value") or "")
         if not customer:
-            raise ValueError("the flow needs the customer: add `needs: {customer: {key: .customer.key}}`")
+            raise ForAPerson("the flow needs the customer: add `needs: {customer: {key: .customer.key}}`")
         body: dict[str, Any] = {
             "CustomerRef": {"value": customer},
             "TxnDate": invoice["issued_on"],
@@ -110,7 +111,7 @@ class UpsertInvoice(Action):
         missing = booked.total - total_of(record)
         limit = self._settings.rounding_limit
         if abs(missing) > limit:
-            raise ValueError(
+            raise ForAPerson(
                 f"QuickBooks made invoice {record['Id']} {total_of(record)} where the shop says {booked.total}: more"
                 f" than the rounding_limit of {limit}; look at the tax codes in the connection's settings"
             )
@@ -131,7 +132,7 @@ class UpsertInvoice(Action):
         done = yield Call("invoice.rounding", request, EffectClass.NATIVE_KEY, (item.id,))
         corrected = record_of(done.answer, "Invoice")
         if total_of(corrected) != booked.total:
-            raise ValueError(
+            raise ForAPerson(
                 f"QuickBooks keeps invoice {record['Id']} at {total_of(corrected)} where the shop says {booked.total}"
             )
         return corrected
@@ -171,14 +172,14 @@ class VoidInvoice(Action):
         if not total_of(record):
             return {item.id: receipt_of(record, "the invoice is void already")}
         if any(link.get("TxnType") == "Payment" for link in record.get("LinkedTxn") or ()):
-            raise ValueError(f"invoice {remote_id} has payments; give the money back, or void it in QuickBooks by hand")
+            raise ForAPerson(f"invoice {remote_id} has payments; give the money back, or void it in QuickBooks by hand")
         request = self._api.void("Invoice", remote_id, str(record["SyncToken"]), item.provider_key("invoice.void"))
         done = yield Call("invoice.void", request, EffectClass.NATIVE_KEY, (item.id,))
         return {item.id: receipt_of(record_of(done.answer, "Invoice"))}
 
 
 def read_invoice(invoice: Mapping[str, Any], settings: QuickBooksSettings) -> Booked:
-    """Raises ValueError where lines and tax do not make the total."""
+    """Raises ForAPerson where lines and tax do not make the total."""
     included = bool(invoice.get("taxes_included"))
     lines = [read_line(line, line["description"], taxes_included=included) for line in invoice["lines"]]
     return settled(net(lines), money(invoice["tax_total"]), money(invoice["total"]), settings.rounding_limit)

@@ -13,6 +13,7 @@ from crossdock.connectors.quickbooks.api import Api, quoted, record_of, rows
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Action, Call, Found, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import ForAPerson
 
 
 class UpsertItem(Action):
@@ -42,7 +43,7 @@ class UpsertItem(Action):
         if item.remote_id:
             found = yield Call("item.read", self._api.read("Item", item.remote_id))
             if found.answer is None:
-                raise ValueError(f"item {item.remote_id} is gone from QuickBooks; link its key to another one")
+                raise ForAPerson(f"item {item.remote_id} is gone from QuickBooks; link its key to another one")
             record = record_of(found.answer, "Item")
             body = {"Id": item.remote_id, "SyncToken": record["SyncToken"], "sparse": True, **_fields(item.input)}
             body["Name"] = record["Name"]

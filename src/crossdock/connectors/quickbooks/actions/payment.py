@@ -17,6 +17,7 @@ from crossdock.connectors.quickbooks.lines import NOTHING, money
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Action, Call, Found, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import ForAPerson
 
 
 class RecordPayment(Action):
@@ -52,7 +53,7 @@ class RecordPayment(Action):
         invoice = yield from self._invoice(item)
         customer = (invoice.get("CustomerRef") or {}).get("value") or item.needs.get("customer")
         if not customer:
-            raise ValueError("the flow needs the invoice: add `needs: {invoice: {key: .order.key}}`")
+            raise ForAPerson("the flow needs the invoice: add `needs: {invoice: {key: .order.key}}`")
         body: dict[str, Any] = {
             "CustomerRef": {"value": customer},
             "TotalAmt": money(payment["amount"]),
@@ -79,7 +80,7 @@ class RecordPayment(Action):
             return {}
         found = yield Call("payment.invoice", self._api.read("Invoice", remote_id))
         if found.answer is None:
-            raise ValueError(f"invoice {remote_id} is gone from QuickBooks; link its key to another one")
+            raise ForAPerson(f"invoice {remote_id} is gone from QuickBooks; link its key to another one")
         return record_of(found.answer, "Invoice")
 
     def find(self, item: Outbound) -> Steps[Found | None]:

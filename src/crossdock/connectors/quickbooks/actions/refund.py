@@ -16,6 +16,7 @@ from crossdock.connectors.quickbooks.lines import NOTHING, Booked, Line, money, 
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Action, Call, Found, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import ForAPerson
 
 
 class RecordRefund(Action):
@@ -68,7 +69,7 @@ class RecordRefund(Action):
         done = yield Call("refund", request, EffectClass.NATIVE_KEY, (item.id,))
         record = record_of(done.answer, entity)
         if total_of(record) != booked.total:
-            raise ValueError(
+            raise ForAPerson(
                 f"QuickBooks made {entity} {record['Id']} {total_of(record)} where the shop says {booked.total};"
                 " look at the tax codes in the connection's settings"
             )
@@ -77,10 +78,10 @@ class RecordRefund(Action):
     def _invoice(self, item: Outbound) -> Steps[Mapping[str, Any]]:
         remote_id = item.needs.get("invoice", "")
         if not remote_id:
-            raise ValueError("the flow needs the invoice: add `needs: {invoice: {key: .order.key}}`")
+            raise ForAPerson("the flow needs the invoice: add `needs: {invoice: {key: .order.key}}`")
         found = yield Call("refund.invoice", self._api.read("Invoice", remote_id))
         if found.answer is None:
-            raise ValueError(f"invoice {remote_id} is gone from QuickBooks; link its key to another one")
+            raise ForAPerson(f"invoice {remote_id} is gone from QuickBooks; link its key to another one")
         return record_of(found.answer, "Invoice")
 
     def find(self, item: Outbound) -> Steps[Found | None]:
@@ -98,7 +99,7 @@ def read_refund(
     refund: Mapping[str, Any], invoice: Mapping[str, Any], settings: QuickBooksSettings
 ) -> tuple[Booked, str]:
     """What to book, and as which document. Where no money left, the goods that came back lessen what is still owed;
-    where nothing is owed either, the total is zero. Raises ValueError where the parts do not make the amount."""
+    where nothing is owed either, the total is zero. Raises ForAPerson where the parts do not make the amount."""
     included = bool(refund.get("taxes_included"))
     lines = [read_line(line, _title(line), taxes_included=included) for line in refund["lines"]]
     tax = money(refund["tax_total"])
