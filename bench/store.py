@@ -18,11 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import apsw
+from msgspec.structs import replace
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange, ExchangeState
 from crossdock.core.effects import EffectClass

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from crossdock.core.connector import Action, Call, Connector, Outbound, Pause, Receipt, Steps
 from crossdock.core.secret import Credential

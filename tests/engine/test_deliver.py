@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from crossdock.core.connector import Call, ConnectionSettings, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass

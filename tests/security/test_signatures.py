@@ -3,11 +3,11 @@
 import base64
 import hashlib
 import hmac
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from msgspec.structs import replace
 
 from crossdock.core.connector import Inbound
 from crossdock.core.secret import Secret

@@ -7,9 +7,9 @@ A simple action subclasses `OneStepAction` and fills in `request` and `receipt`.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
 
 from crossdock.core.effects import EffectClass, effect_id, provider_key
@@ -33,8 +33,7 @@ class ConnectionSettings(BaseModel):
 # --- steps ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, gc=False):
     """One request and what it is."""
 
     step: str
@@ -50,8 +49,7 @@ class Call:
     """big answers are streamed to a payload"""
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True, gc=False):
     """Wait for an asynchronous job: persisted, holds no slot. `step` names it, so that it is waited for once."""
 
     step: str
@@ -66,8 +64,7 @@ it is driven again from the journalled answers and must then ask for the same re
 # --- actions ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+class Outbound(Struct, frozen=True, gc=False):
     """One item for an action, frozen with the first intent."""
 
     id: ItemId
@@ -97,8 +94,7 @@ class Outbound:
         return provider_key(self.effect_id(step), self.revision)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True, gc=False):
     """What became of one item."""
 
     remote_id: str = ""
@@ -112,8 +108,7 @@ class Receipt:
     """what a person should know, e.g. "cut to 500 characters" """
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True, gc=False):
     """A record that `find` came upon. `certain`: marker and content both agree, or a unique match key does; what is not
     certain is held for a person. Two hits are reported in `others`, never guessed between."""
 
@@ -189,8 +184,7 @@ class OneStepAction(Action):
 # --- what comes in ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(Struct, frozen=True, gc=False):
     """A webhook request as it came, before anything is believed. Header names are lower case."""
 
     method: str
@@ -202,23 +196,20 @@ class Inbound:
     remote: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True, gc=False):
     status: int
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True, gc=False):
     """Not authenticated. `reason`, which is counted, is one of: missing, signature, clock, scheme, unsupported."""
 
     reason: str
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True, gc=False):
     """One item of an arrival, a poll page or a hydrate."""
 
     identity: str
@@ -262,8 +253,7 @@ class Webhook:
         return Reply(200)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True, gc=False):
     parts: Sequence[Part]
     cursor: Any
     """JSON; where the next read goes on"""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from crossdock.core.effects import EffectClass
 from crossdock.core.states import DeliveryState, WaitingFor
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True, gc=False):
     """One event × one flow."""
 
     id: str
@@ -50,8 +50,7 @@ class ExchangeState(StrEnum):
     """a stale revision, replaced by a newer one"""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True, gc=False):
     """One frozen request carrying the effects of one or more deliveries; or a journalled read (`effect` None)."""
 
     id: str
@@ -73,8 +72,7 @@ class Exchange:
     attempts: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True, gc=False):
     """item × step: what must happen once."""
 
     id: str
@@ -84,8 +82,7 @@ class Effect:
     step: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True, gc=False):
     exchange_id: str
     number: int
     started_at: float

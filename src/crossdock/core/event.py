@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from crossdock.core.ids import digest, partition_of
 
 STREAM = "events"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One fact, fixed for ever. The names are those of CloudEvents 1.0 where it has one."""
 
     id: str

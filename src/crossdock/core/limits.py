@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True, gc=False):
     """A budget as the platform documents it: `capacity` units, refilled at `per_s`; at most `concurrency` at once
     (0 = no limit). An infinite `per_s` bounds nothing but concurrency. Name `requests` is drawn by every call; others
     by the call's cost."""
@@ -17,8 +17,7 @@ class Limit:
     concurrency: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True, gc=False):
     """What an answer taught about a budget: what is left of it now, and its size where the platform says so."""
 
     name: str
@@ -27,15 +26,13 @@ class Budget:
     per_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuthExpired:
+class AuthExpired(Struct, frozen=True, gc=False):
     """The access token is no longer good: refresh once, then try again."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Struct, frozen=True, gc=False):
     """A budget's state: `level` units at instant `at`."""
 
     limit: Limit
@@ -69,8 +66,7 @@ class Bucket:
         return Bucket(limit, min(level, limit.capacity), now)
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Struct, frozen=True, gc=False):
     """Opens after `threshold` troubles in a row; then one probe each `pause_s`, doubled up to `max_pause_s`, until one
     succeeds. Trouble is: no answer, a 5xx, a page that is not the platform's. A refusal or a rate limit is not."""
 

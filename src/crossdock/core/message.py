@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from crossdock.core.ids import digest, partition_of
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True, gc=False):
     """One webhook request, poll page or broker frame, as it came."""
 
     id: str
@@ -21,8 +20,7 @@ class Arrival:
     payload: PayloadRef
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True, gc=False):
     """One item of an arrival, as the platform worded it."""
 
     id: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange
 from crossdock.core.event import Event
@@ -16,16 +17,14 @@ from crossdock.core.work import Committed, Entity, NotCommitted, Work
 from crossdock.core.xref import CrossReference
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
+class Leased(Struct, frozen=True, gc=False):
     """A lane held by this worker: where its reader stands and the fence under which it may write."""
 
     position: int
     fence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True, gc=False):
     version: int
     value: bytes
 

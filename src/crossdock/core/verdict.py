@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Done:
+
+class Done(Struct, frozen=True, gc=False):
     """It happened. `answer` is what the action's steps read: usually the decoded body."""
 
     answer: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotDone:
+class NotDone(Struct, frozen=True, gc=False):
     """It definitely did not happen: trying again is safe."""
 
     why: str
@@ -27,15 +26,13 @@ class NotDone:
     """Whether this uses up an attempt. Waiting for a rate limit or a fresh token does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True, gc=False):
     """The platform understood and will not: the same bytes will be refused again. A person must mend something."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True, gc=False):
     """It may have happened. Resolved by effect class, never blindly retried."""
 
     why: str
@@ -44,8 +41,7 @@ class Unknown:
 ItemVerdict = Done | NotDone | Refused | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True, gc=False):
     """A batch's answer, item by item, matched by id and never by position. Ids left out are Unknown."""
 
     by_id: Mapping[str, ItemVerdict]

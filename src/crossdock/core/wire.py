@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from crossdock.core import json
 from crossdock.core.ids import digest
 
 
-@dataclass(frozen=True, slots=True)
-class PayloadRef:
+class PayloadRef(Struct, frozen=True, gc=False):
     """Bytes kept in the store's `payloads`, by reference: rows stay narrow."""
 
     id: str
@@ -21,8 +21,7 @@ class PayloadRef:
     """hex"""
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(Struct, frozen=True, gc=False):
     """One HTTP request, unsigned: credentials, dates and trace headers are added at every attempt."""
 
     method: str
@@ -60,8 +59,7 @@ Wire = Http
 """What an exchange can carry. Other wires (SQL, publish, SOAP, gRPC) join this union with their transports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """A platform's answer. Hostile until judged: the body is capped, the headers are lower-cased."""
 
     status: int

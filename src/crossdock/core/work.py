@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange, ExchangeState
 from crossdock.core.event import Event
@@ -15,31 +15,27 @@ from crossdock.core.xref import CrossReference
 # --- guards -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LaneFence:
+class LaneFence(Struct, frozen=True, gc=False):
     """The lane is still held under this fence."""
 
     lane: Lane
     fence: int
 
 
-@dataclass(frozen=True, slots=True)
-class EffectState:
+class EffectState(Struct, frozen=True, gc=False):
     """The delivery is still in this state."""
 
     delivery_id: str
     state: DeliveryState
 
 
-@dataclass(frozen=True, slots=True)
-class CrossReferenceAbsent:
+class CrossReferenceAbsent(Struct, frozen=True, gc=False):
     account: str
     model: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class CrossReferenceClaimed:
+class CrossReferenceClaimed(Struct, frozen=True, gc=False):
     """Claimed by this effect."""
 
     account: str
@@ -48,8 +44,7 @@ class CrossReferenceClaimed:
     effect_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class CellVersion:
+class CellVersion(Struct, frozen=True, gc=False):
     """The cell has this version; 0 = it does not exist."""
 
     name: str
@@ -61,14 +56,12 @@ Guard = LaneFence | EffectState | CrossReferenceAbsent | CrossReferenceClaimed |
 # --- changes ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(Struct, frozen=True, gc=False):
     ref: PayloadRef
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MessageMove:
+class MessageMove(Struct, frozen=True, gc=False):
     id: str
     before: MessageState
     after: MessageState
@@ -77,8 +70,7 @@ class MessageMove:
     """the hydrated record, kept beside its message so that doing it again uses it"""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryMove:
+class DeliveryMove(Struct, frozen=True, gc=False):
     """A transition. Fields left None keep their value. The Work is refused if the delivery is not in `before`."""
 
     id: str
@@ -97,8 +89,7 @@ class DeliveryMove:
     settled_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeMove:
+class ExchangeMove(Struct, frozen=True, gc=False):
     """An exchange's outcome, or its return to `intent` for one more attempt."""
 
     id: str
@@ -110,15 +101,13 @@ class ExchangeMove:
     attempts: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True, gc=False):
     """Insert a claimed cross-reference, or take over the fingerprint of a linked one at intent."""
 
     reference: CrossReference
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True, gc=False):
     """Write the cross-reference (linked, or moved), whatever was there under the same (account, model, key).
 
     A Link whose remote id already belongs to another key refuses the Work: two entities, one record."""
@@ -126,8 +115,7 @@ class Link:
     reference: CrossReference
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True, gc=False):
     """Drop a claim whose effect will not happen. A linked cross-reference is never dropped."""
 
     account: str
@@ -139,8 +127,7 @@ class Release:
 CrossReferenceChange = Claim | Link | Release
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(Struct, frozen=True, gc=False):
     """The newest version of an entity that the events stream holds."""
 
     account: str
@@ -150,8 +137,7 @@ class Entity:
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True, gc=False):
     """The lane has been read up to and including `number`. Moves only forward, except by rewind (`back`)."""
 
     lane: Lane
@@ -159,8 +145,7 @@ class Position:
     back: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CellWrite:
+class CellWrite(Struct, frozen=True, gc=False):
     """A small versioned value: poll cursor, token, breaker, budget. The store raises the version by one."""
 
     name: str
@@ -168,8 +153,7 @@ class CellWrite:
     """None removes it"""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True, gc=False):
     """Counts travel in the Work, so that retention can remove rows and the sums still agree."""
 
     scope: str
@@ -178,8 +162,7 @@ class Count:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True, gc=False):
     """One atomic commit. Appends (arrivals, messages, events, deliveries, exchanges, effects, payloads) are
     idempotent by id: a row that is there already stays as it is and is reported in `Committed.repeated`."""
 
@@ -203,8 +186,7 @@ class Work:
     counts: tuple[Count, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True, gc=False):
     """Durable. `repeated` holds the ids of appended rows that were there already (messages, events, deliveries);
     `conflicts` those of messages whose content differs from what was there: the first one is kept."""
 
@@ -214,8 +196,7 @@ class Committed:
     """message or event id → its number, for rows appended by this Work"""
 
 
-@dataclass(frozen=True, slots=True)
-class NotCommitted:
+class NotCommitted(Struct, frozen=True, gc=False):
     """A guard or a transition did not hold: nothing of the Work was applied."""
 
     guard: Guard | DeliveryMove | ExchangeMove | MessageMove | Link

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class LinkState(StrEnum):
@@ -14,8 +15,7 @@ class LinkState(StrEnum):
     """the platform keeps it in another entity's record (a merge, a shared e-mail address): see `moved_to`"""
 
 
-@dataclass(frozen=True, slots=True)
-class CrossReference:
+class CrossReference(Struct, frozen=True, gc=False):
     """(account, model, key) and (account, model, remote id) are each unique."""
 
     account: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crossdock.core import crash, json
 from crossdock.core.delivery import Delivery, ExchangeState

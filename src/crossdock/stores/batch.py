@@ -8,8 +8,10 @@ nothing, so its neighbours need no savepoint (docs/decisions/0003).
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from crossdock.core import event as events
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange

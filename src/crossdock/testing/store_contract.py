@@ -21,8 +21,9 @@ and give its tests, in the `conftest.py` beside them, a new folder and an open s
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from crossdock.core.ids import partition_of
 from crossdock.core.states import DeliveryState

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange, ExchangeState
 from crossdock.core.effects import EffectClass
@@ -15,7 +16,8 @@ from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Entity
 from crossdock.core.xref import CrossReference, LinkState
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
+V = TypeVar("V")
 
 
 class Shape(Generic[T]):
@@ -28,7 +30,7 @@ class Shape(Generic[T]):
         self._kind = kind
         self._ref = ref
         self._reads = reads or {}
-        self._fields = tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+        self._fields = kind.__struct_fields__
         plain = tuple(name for name in self._fields if name != ref)
         self.columns = (*plain, *((ref, f"{ref}_bytes", f"{ref}_sha256") if ref else ()))
         self.select = ", ".join(self.columns)
@@ -62,7 +64,7 @@ def ref_of(record: Mapping[str, Any], name: str) -> PayloadRef:
     return PayloadRef(record[name], record[f"{name}_bytes"], record[f"{name}_sha256"])
 
 
-def _or_none(kind: Callable[[str], T]) -> Callable[[str | None], T | None]:
+def _or_none(kind: Callable[[str], V]) -> Callable[[str | None], V | None]:
     return lambda value: None if value is None else kind(value)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crossdock.core.delivery import ExchangeState
 from crossdock.core.ids import digest, partition_of

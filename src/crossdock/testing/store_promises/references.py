@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crossdock.core.store import Store
 from crossdock.core.work import Claim, Committed, CrossReferenceAbsent, Link, Release, Work
