@@ -51,6 +51,28 @@ def test_ctrl_c_ends_everything_that_it_started() -> None:
         demo.communicate()
 
 
+@pytest.mark.parametrize("command", ["run", "sandbox"])
+def test_a_process_that_ends_by_itself_is_told_at_once_and_ends_the_demo(command: str) -> None:
+    demo = subprocess.Popen(
+        [*PROGRAM, "demo", "--orders", "500", "--exit"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert demo.stderr is not None
+        for line in demo.stderr:
+            if "a hub runs at" in line:
+                break
+        (ill,) = (child for child in psutil.Process(demo.pid).children() if child.cmdline()[len(PROGRAM)] == command)
+        ill.kill()
+        _, said = demo.communicate(timeout=40)
+        assert demo.returncode == 1
+        assert f"`crossdock {command}` ended" in said
+        assert "should not have happened" not in said
+        assert not psutil.pid_exists(ill.pid)
+    finally:
+        demo.kill()
+        demo.communicate()
+
+
 def _children(pid: int, count: int) -> list[psutil.Process]:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:

@@ -15,6 +15,7 @@ from crossdock.core.errors import CrossdockError
 PROGRAM: Final = (sys.executable, "-c", "from crossdock.cli.main import run; run()")
 STARTS_WITHIN_S: Final = 60.0
 STOPS_WITHIN_S: Final = 15.0
+ENDS_WITHIN_S: Final = 1.0
 LAST_LINES: Final = 15
 
 
@@ -26,6 +27,7 @@ class Child:
         self._process = process
         self._log = log
         self._what = what
+        self._reading = asyncio.Lock()
 
     @classmethod
     async def start(cls, *arguments: str, log: Path) -> Child:
@@ -77,9 +79,19 @@ class Child:
         if self._process.returncode is None:
             return
         assert self._process.stdout is not None
-        for line in (await self._process.stdout.read()).splitlines():
-            self._understood(line)
+        async with self._reading:
+            for line in (await self._process.stdout.read()).splitlines():
+                self._understood(line)
         raise CrossdockError(f"`{self._what}` ended", hint=self._last_words())
+
+    async def silent(self) -> CrossdockError:
+        """Why it does not answer: it has ended, which may become known a moment later than its silence, or is stuck.
+        Raises CrossdockError in the first case."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                await self._process.wait()
+        await self.check()
+        return CrossdockError(f"`{self._what}` does not answer", hint=self._last_words())
 
     def _understood(self, line: bytes) -> Any:
         said = json.decode(line)

@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from crossdock.cli.demo.children import Child
 from crossdock.core import json
 from crossdock.core.errors import CrossdockError
 
@@ -14,9 +15,10 @@ TIMEOUT_S = 30.0
 
 
 class Desk:
-    """`line` is what `crossdock sandbox --json` printed about the simulator."""
+    """`line` is what `crossdock sandbox --json` printed about the simulator, `child` the process that printed it."""
 
-    def __init__(self, line: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
+    def __init__(self, line: Mapping[str, Any], child: Child, session: aiohttp.ClientSession) -> None:
+        self._child = child
         self.name: str = line["name"]
         self.url: str = line["url"]
         self.admin: str = line["admin"]
@@ -50,8 +52,11 @@ class Desk:
     async def _ask(self, method: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
         body = json.encode(data) if data is not None else None
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with self._session.request(method, self.admin + path, data=body, timeout=timeout) as answer:
-            said = json.decode(await answer.read())
+        try:
+            async with self._session.request(method, self.admin + path, data=body, timeout=timeout) as answer:
+                said = json.decode(await answer.read())
+        except (aiohttp.ClientError, TimeoutError):
+            raise await self._child.silent() from None
         if answer.status != 200:
             raise CrossdockError(f"the {self.name} simulator refused {path}: {said.get('error', answer.status)}")
         return said

@@ -99,7 +99,7 @@ async def play(orders: int, seed: int, keep: Path | None, curtain: Curtain, watc
         await _trade(trader, hub, curtain)
         await asyncio.gather(*(desk.go_wrong({}) for desk in desks.values()))
         standing = await _rest(place, desks["shopify"], hub, orders, curtain)
-        await hub.deeds.look(hub.url, session)
+        await hub.look()
         watched = await _outcome(orders, seed, folder, desks, place, trader, hub, standing, started_at)
         await watch(watched)
 
@@ -116,23 +116,38 @@ class _Hub:
         self.url = ""
 
     async def start(self) -> None:
+        """Raises CrossdockError."""
         arguments = ("run", "--project", str(self._folder), "--environment", ENVIRONMENT, "--json")
-        self._child = await Child.start(*arguments, log=self._folder / "hub.log")
-        self.url = (await self._child.line())["url"]
+        child = await Child.start(*arguments, log=self._folder / "hub.log")
+        try:
+            self.url = (await child.line())["url"]
+        except BaseException:
+            await asyncio.shield(child.kill())
+            raise
+        self._child = child
 
     async def crash(self) -> None:
         """kill -9, and a new life."""
+        await self.look()
         assert self._child is not None
-        await self.deeds.look(self.url, self._session)
-        await self._child.kill()
+        child, self._child = self._child, None
+        await child.kill()
         self.crashes += 1
         self.deeds.died()
         await self.start()
 
+    async def look(self) -> None:
+        """At what it has done. Raises CrossdockError when it does not answer."""
+        assert self._child is not None
+        try:
+            await self.deeds.look(self.url, self._session)
+        except (aiohttp.ClientError, TimeoutError):
+            raise await self._child.silent() from None
+
     async def check(self) -> None:
         """Raises CrossdockError when it has ended by itself."""
-        assert self._child is not None
-        await self._child.check()
+        if self._child is not None:
+            await self._child.check()
 
     async def stop(self) -> None:
         if self._child is not None:
@@ -146,8 +161,12 @@ async def _trade(trader: Trader, hub: _Hub, curtain: Curtain) -> None:
         curtain.says("kill -9 for the hub, in the middle of everything; a new one takes over")
         await hub.crash()
 
+    async def look(done: int, total: int) -> None:
+        bar.moved(done, total)
+        await hub.check()
+
     try:
-        await trader.play(bar.moved, halfway)
+        await trader.play(look, halfway)
     finally:
         bar.close()
     placed = trader.happened["place_order"]
@@ -222,7 +241,7 @@ async def _simulators(folder: Path, seed: int, session: aiohttp.ClientSession) -
     arguments = ("sandbox", *PLATFORMS, "--json", "--seed", str(seed), "--time-scale", f"{TIME_SCALE:g}")
     child = await Child.start(*arguments, log=folder / "simulators.log")
     try:
-        desks = [Desk(await child.line(), session) for _ in PLATFORMS]
+        desks = [Desk(await child.line(), child, session) for _ in PLATFORMS]
         yield {desk.name: desk for desk in desks}
     finally:
         await child.stop()

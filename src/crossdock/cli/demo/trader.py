@@ -17,7 +17,7 @@ LONGEST_NAME: Final = 80
 KNOWN_IN_QUICKBOOKS: Final = 0.3
 """share of the shop's customers that are in QuickBooks already, typed in by hand in the years before"""
 
-Tell = Callable[[int, int], None]
+Look = Callable[[int, int], Awaitable[None]]
 """(changes that have happened, all of them)"""
 
 
@@ -40,8 +40,9 @@ class Trader:
         if known:
             await quickbooks.seed({"Customer": known})
 
-    async def play(self, tell: Tell, halfway: Callable[[], Awaitable[None]]) -> None:
-        """Returns when everything has happened. `halfway` runs beside the trade, which does not wait for it."""
+    async def play(self, look: Look, halfway: Callable[[], Awaitable[None]]) -> None:
+        """Returns when everything has happened. `halfway` runs beside the trade, which does not wait for it. `look` is
+        called all the time, and may raise."""
         loop = asyncio.get_running_loop()
         steps, done, act = self._trade.steps, 0, -1
         started_at = loop.time()
@@ -53,18 +54,21 @@ class Trader:
                     await self._shop.happen([step.change for step in due])
                     self.happened.update(str(step.change["do"]) for step in due)
                     done += len(due)
-                    tell(done, len(steps))
+                await look(done, len(steps))
                 if (now := done * len(KINDS) // len(steps)) > act and done < len(steps):
                     act = now
                     await asyncio.gather(*(self._go_wrong(desk, act) for desk in self._platforms))
                 if aside is None and done * 2 >= len(steps):
                     aside = asyncio.ensure_future(halfway())
+                if aside is not None and aside.done():
+                    await aside
                 await asyncio.sleep(TICK_S)
             if aside is not None:
                 await aside
         finally:
             if aside is not None:
                 aside.cancel()
+                await asyncio.gather(aside, return_exceptions=True)
 
     async def _go_wrong(self, desk: Desk, act: int) -> None:
         seen = (await desk.stats())["faults"]
