@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+import msgspec
+
 from crossdock.jq.errors import BudgetExceeded, RunError
 
 STEPS_BETWEEN_CHECKS = 10_000
 BYTES_PER_STEP = 64
 """Copying this much text or array counts as one step."""
+_SCRATCH_BYTES = (32 * 1024, 512 * 1024)
+_write = msgspec.json.Encoder(decimal_format="number").encode_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,39 +82,54 @@ class Meter:
             self.refill()
 
     def measured(self, value: Any) -> Any:
-        """The output itself, after counting its size; values shared many times count each time."""
-        if value is None or type(value) is int or type(value) is bool:
+        """The output itself, after counting its size; values shared many times count each time.
+
+        It is written as JSON into a buffer that cannot grow while it is viewed, so that an output that is large, or
+        endless by sharing, costs no more than the buffer. Only such a one is walked.
+        """
+        for size in _SCRATCH_BYTES:
+            scratch = bytearray(size)
+            with memoryview(scratch):
+                try:
+                    _write(value, scratch)
+                except BufferError:
+                    continue
+                except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError):
+                    break
+            self._output(len(scratch))
             return value
-        left = self.output_left
-        if type(value) is str:
-            left -= len(value)
+        self._output(self._size(value))
+        return value
+
+    def _output(self, size: int) -> None:
+        self.charge(size // BYTES_PER_STEP)
+        self.output_left -= size
+        if self.output_left < 0:
+            raise BudgetExceeded("the output is too large", f"{self.budget.output_bytes:,} bytes")
+
+    def _size(self, value: Any) -> int:
+        """About as JSON text, counted no further than what is left."""
+        size = len(value) if type(value) is str else 0
         stack = [value]
-        while stack:
+        while stack and size <= self.output_left:
             item = stack.pop()
             kind = type(item)
             if kind is dict:
                 children = item.values()
-                left -= 8 * len(item)
+                size += 8 * len(item)
             elif kind is list:
                 children = item
-                left -= len(item)
+                size += len(item)
             else:
                 continue
-            self.left -= len(item) // 8 + 1
-            if self.left < 0:
-                self.refill()
+            self.charge(len(item) // 8 + 1)
             for child in children:
                 kind = type(child)
                 if kind is str:
-                    left -= len(child)
+                    size += len(child)
                 elif kind is dict or kind is list:
                     stack.append(child)
-            if left < 0:
-                break
-        if left < 0:
-            raise BudgetExceeded("the output is too large", f"{self.budget.output_bytes:,} bytes")
-        self.output_left = left
-        return value
+        return size
 
     def clock(self) -> float:
         if self.now is None:

@@ -38,8 +38,8 @@ _RUNTIME: dict[str, Any] = {
             order: ("equal", "less"),
             edit: ("get_path", "set_path", "assign", "modify"),
             runtime: (
-                "get", "get_field", "get_index", "get_slice", "getter", "elements", "keyed_elements", "object_key",
-                "to_string", "joined", "counting", "descend", "descend_paths", "limited", "skipped", "astray",
+                "get", "get_slice", "members", "sequence", "elements", "keyed_elements", "object_key",
+                "to_string", "counting", "descend", "descend_paths", "limited", "skipped", "astray",
                 "astray_at", "astray_through",
             ),
         }.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -35,19 +35,22 @@ def get_field(v: Any, key: str) -> Any:
     raise cannot_index(v, key)
 
 
-def _no_field(_key: str) -> None:
-    return None
+_EMPTY_OBJECT: dict[str, Any] = {}
+_EMPTY_ARRAY: list[Any] = []
 
 
-def getter(v: Any) -> Callable[[str], Any]:
-    """Like `v.get`, for an input that is no object."""
+def members(v: Any, key: str) -> dict[str, Any]:
+    """What fields are read from, when the value that is asked for `key` is no object: null has none."""
     if v is None:
-        return _no_field
+        return _EMPTY_OBJECT
+    raise cannot_index(v, key)
 
-    def fail(key: str) -> Any:
-        raise cannot_index(v, key)
 
-    return fail
+def sequence(v: Any, i: int) -> list[Any]:
+    """What elements are read from, when the value that is asked for number `i` is no array: null has none."""
+    if v is None:
+        return _EMPTY_ARRAY
+    raise cannot_index(v, i)
 
 
 def get_index(v: Any, i: int) -> Any:
@@ -71,7 +74,7 @@ def cannot_index(v: Any, key: Any) -> RunError:
 def get(v: Any, key: Any, meter: Meter) -> Any:
     kind = type(key)
     if kind is str:
-        return get_field(v, key)
+        return members(v, key).get(key) if type(v) is not dict else v.get(key)
     if kind in NUMBERS:
         if v is None:
             return None
@@ -141,13 +144,6 @@ def object_key(key: Any) -> str:
 
 def to_string(v: Any, meter: Meter) -> str:
     return v if type(v) is str else to_text(v, meter)
-
-
-def joined(parts: list[str], meter: Meter) -> str:
-    text = "".join(parts)
-    if len(text) > 4096:
-        meter.text(len(text))
-    return text
 
 
 # -- loops

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from crossdock.jq.edit import delete_paths, get_path, set_path
 from crossdock.jq.errors import RunError
 from crossdock.jq.numbers import NUMBERS, negate, too_long
 from crossdock.jq.order import equal
-from crossdock.jq.runtime import object_key, to_string
+from crossdock.jq.runtime import elements, members, object_key, to_string
 from crossdock.jq.text import shown_as, to_text, type_name
 
 _NUMBER_TEXT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII).fullmatch
@@ -38,9 +39,10 @@ def fromjson(v: Any) -> Any:
 def tonumber(v: Any) -> Any:
     kind = type(v)
     if kind is str:
-        if _NUMBER_TEXT(v):
+        digits = v.replace(".", "", 1)
+        if (digits.isdigit() and digits.isascii()) or _NUMBER_TEXT(v):
             try:
-                return int(v) if v.isdigit() else Decimal(v)
+                return int(v) if digits is v and v.isdigit() else Decimal(v)
             except (ValueError, ArithmeticError):
                 raise too_long() from None
     elif kind in NUMBERS:
@@ -124,39 +126,49 @@ def has(v: Any, key: Any) -> bool:
 
 @native("to_entries", kind="list", meter=True)
 def to_entries(v: Any, meter: Meter) -> list[Any]:
-    if type(v) is list:
-        meter.charge(len(v))
-        return [{"key": i, "value": item} for i, item in enumerate(v)]
-    if type(v) is not dict:
-        keys_unsorted(v)
-    meter.charge(len(v))
-    return [{"key": key, "value": item} for key, item in v.items()]
+    found = [{"key": key, "value": item} for key, item in entries(v)]
+    meter.charge(len(found))
+    return found
+
+
+_KEYS, _VALUES = ("key", "k", "name", "Name", "Key", "K"), ("value", "v", "Value", "V")
 
 
 @native("from_entries", kind="dict", meter=True)
 def from_entries(v: Any, meter: Meter) -> dict[str, Any]:
-    from crossdock.jq.runtime import elements, get_field
-
     result: dict[str, Any] = {}
     found = elements(v)
     meter.charge(len(found))
     for entry in found:
-        key: Any = None
-        for name in ("key", "k", "name", "Name", "Key", "K"):
-            key = get_field(entry, name)
-            if key is not None and key is not False:
-                break
-        if key is None:
-            key = next((entry[n] for n in ("key", "k", "name", "Name", "Key", "K") if n in entry), None)
-        value: Any = None
-        for name in ("value", "v", "Value", "V"):
-            if name in entry:
-                value = entry[name]
-                break
-        if type(key) is not str:
-            key = "null" if key is None else to_text(key, meter) if type(key) in (bool, *NUMBERS) else object_key(key)
-        result[key] = value
+        put_entry(result, entry, meter)
     return result
+
+
+def put_entry(result: dict[str, Any], entry: Any, meter: Meter) -> None:
+    """Adds what an entry such as {"key": …, "value": …} says; the names may be spelled in several ways."""
+    if type(entry) is not dict:
+        entry = members(entry, "key")
+    key = entry.get("key")
+    if type(key) is not str:
+        named = [entry[name] for name in _KEYS if name in entry]
+        told = [each for each in named if each is not None and each is not False]
+        key = (told or named or [None])[0]
+    result[entry_key(key, meter)] = next((entry[name] for name in _VALUES if name in entry), None)
+
+
+def entry_key(key: Any, meter: Meter) -> str:
+    if type(key) is str:
+        return key
+    return "null" if key is None else to_text(key, meter) if type(key) in (bool, *NUMBERS) else object_key(key)
+
+
+def entries(v: Any) -> Iterable[tuple[Any, Any]]:
+    """The keys and values that `to_entries` names."""
+    if type(v) is list:
+        return enumerate(v)
+    if type(v) is not dict:
+        keys_unsorted(v)
+    return v.items()  # type: ignore[no-any-return]
 
 
 @native("contains", 1, kind="bool", meter=True)

@@ -6,36 +6,50 @@ from crossdock.jq.generate.core import Env, Ex, K
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.syntax import Index, Iterate, Literal, Node, Slice
 
+UNROLLED = 6
+"""A loop over an array that is written out with no more elements than this is written out as well."""
+
 
 def field(g: Generator, v: Ex, key: Ex) -> Ex:
-    """The value under a constant string key; asked once, reused afterwards."""
-    known = g.cached(("field", str(v), str(key)))
-    if known is not None:
-        return known
+    """The value under a constant string key. What kind of value `v` is is asked once, each key is asked once."""
+    shape = g.shape(v)
+    if isinstance(shape, dict):
+        return shape.get(key, Ex("None", "null"))
+    known = g.cached(("field", v, key))
+    return known or g.remember(("field", v, key), g.temp(f"{_members(g, v, key)}.get({key})"))
+
+
+def _members(g: Generator, v: Ex, key: Ex) -> Ex:
+    """`v` as a dict: null is an empty one, and anything else is an error."""
     if v.kind == "dict":
-        found = g.temp(f"{v}.get({key})")
-    else:
-        getter = g.cached(("getter", str(v)))
-        if getter is None and g.cached(("asked", str(v))) is not None:
-            getter = g.temp(f"{v}.get if type({v}) is dict else getter({v})")
-            g.remember(("getter", str(v)), getter)
-        if getter is not None:
-            found = g.temp(f"{getter}({key})")
-        else:
-            found = g.temp(f"{v}.get({key}) if type({v}) is dict else get_field({v}, {key})")
-            g.remember(("asked", str(v)), v)
-    return g.remember(("field", str(v), str(key)), found)
+        return v
+    known = g.cached(("members", v))
+    test = f"{v} if type({v}) is dict else members({v}, {key})"
+    return known or g.remember(("members", v), g.temp(test, "dict"))
+
+
+def _element(g: Generator, v: Ex, at: int) -> Ex:
+    """The element at a constant position from the left, or the last one."""
+    shape = g.shape(v)
+    if isinstance(shape, list) and -len(shape) <= at < len(shape):
+        return shape[at]
+    found = v
+    if v.kind != "list":
+        test = f"{v} if type({v}) is list else sequence({v}, {at})"
+        found = g.cached(("sequence", v)) or g.remember(("sequence", v), g.temp(test, "list"))
+    enough = found if at in (0, -1) else f"len({found}) > {at}"
+    return g.shared(f"{found}[{at}] if {enough} else None")
 
 
 def index(g: Generator, v: Ex, key: Ex) -> Ex:
     if not v.isidentifier() or v in ("None", "True", "False"):
-        v = g.temp(v, v.kind)
+        v = g.pure(v, v.kind)
     if key.kind == "str":
         if key.isidentifier():
-            return g.temp(f"{v}.get({key}) if type({v}) is dict else get_field({v}, {key})")
+            return g.temp(f"{_members(g, v, key)}.get({key})")
         return field(g, v, key)
-    if key.kind == "int" and key.isdigit():
-        return g.temp(f"({v}[{key}] if len({v}) > {key} else None) if type({v}) is list else get_index({v}, {key})")
+    if key.kind == "int" and (key.isdigit() or key == "(-1)"):
+        return _element(g, v, int(key.strip("()")))
     if key.kind is None:
         return g.temp(f"{v}.get({key}) if type({v}) is dict and type({key}) is str else get({v}, {key}, st)")
     return g.temp(f"get({v}, {key}, st)")
@@ -81,20 +95,36 @@ def _slice_single(g: Generator, node: Slice, env: Env) -> bool:
 @one_rule(Slice)
 def _slice_one(g: Generator, node: Slice, v: Ex, env: Env) -> Ex:
     start, end = (g.one(bound, v, env) for bound in _bounds(node))
-    return g.temp(f"get_slice({g.one(node.target, v, env)}, {start}, {end})")
+    return _sliced(g, g.one(node.target, v, env), start, end)
+
+
+def _sliced(g: Generator, v: Ex, start: Ex, end: Ex) -> Ex:
+    if not all(bound.kind == "null" or (bound.kind == "int" and _is_digits(bound)) for bound in (start, end)):
+        return g.temp(f"get_slice({v}, {start}, {end})")
+    plain = f"{v}[{'' if start.kind == 'null' else start}:{'' if end.kind == 'null' else end}]"
+    if v.kind in ("str", "list"):
+        return g.shared(plain, v.kind)
+    return g.shared(f"{plain} if type({v}) is str else get_slice({v}, {start}, {end})")
+
+
+def _is_digits(ex: Ex) -> bool:
+    return ex.strip("(-)").isdigit()
 
 
 @many_rule(Slice)
 def _slice_many(g: Generator, node: Slice, v: Ex, env: Env, k: K) -> None:
     g.each(
         [*_bounds(node), node.target], v, env,
-        lambda found: k(g.temp(f"get_slice({found[2]}, {found[0]}, {found[1]})")),
+        lambda found: k(_sliced(g, found[2], found[0], found[1])),
     )  # fmt: skip
 
 
 def items(g: Generator, v: Ex) -> Ex:
     """The list of elements of an array or object, charged."""
-    found = g.temp(v if v.kind == "list" else f"{v} if type({v}) is list else elements({v})", "list")
+    found = v
+    if v.kind != "list":
+        test = f"{v} if type({v}) is list else elements({v})"
+        found = g.cached(("items", v)) or g.remember(("items", v), g.temp(test, "list"))
     g.charge(f"len({found}) + 1")
     return found
 
@@ -107,6 +137,13 @@ def _iterate_single(_g: Generator, _node: Iterate, _env: Env) -> bool:
 @many_rule(Iterate)
 def _iterate_many(g: Generator, node: Iterate, v: Ex, env: Env, k: K) -> None:
     def loop(target: Ex) -> None:
+        shape = g.shape(target)
+        if shape is not None and len(shape) <= UNROLLED and k.cheap:
+            for item in shape.values() if isinstance(shape, dict) else shape:
+                g.caches.append({})
+                k(item)
+                g.caches.pop()
+            return
         with g.at(node):
             found = items(g, target)
             item = Ex(g.name())

@@ -37,18 +37,25 @@ def _text_single(g: Generator, node: Text, env: Env) -> bool:
 
 
 def _text_from(g: Generator, node: Text, values: list[Ex]) -> Ex:
+    """Adjacent literals, which Python makes one f-string; the text of the program stays in literals of its own."""
     rest = iter(values)
     pieces: list[str] = []
     for part in node.parts:
         if isinstance(part, str):
-            pieces.append(g.literal(part))
+            literal = g.literal(part)
+            pieces.append(f"f'{{{literal}}}'" if literal.isidentifier() else literal)
             continue
         ex = next(rest)
-        if node.format is None or node.format == "text":
-            pieces.append(ex if ex.kind == "str" else f"({ex} if type({ex}) is str else to_string({ex}, st))")
+        if node.format is not None and node.format != "text":
+            pieces.append(f"f'{{{format_function(g, node.format)}({ex}, st)}}'")
+        elif ex.kind == "str" or ex.isdigit():
+            pieces.append(f"f'{{{ex}}}'" if ex.isidentifier() or ex.isdigit() else ex)
         else:
-            pieces.append(f"{format_function(g, node.format)}({ex}, st)")
-    return g.temp(f"joined([{', '.join(pieces)}], st)", "str")
+            pieces.append(f"f'{{{ex} if type({ex}) is str else to_string({ex}, st)}}'")
+    found = g.shared(" ".join(pieces) or "''", "str")
+    if values:
+        g.line(f"if len({found}) > 4096: st.text(len({found}))")
+    return found
 
 
 def format_function(g: Generator, name: str) -> str:
@@ -83,10 +90,11 @@ def _format(g: Generator, node: Format, v: Ex, _env: Env) -> Ex:
 @one_rule(Array)
 def _array(g: Generator, node: Array, v: Ex, env: Env) -> Ex:
     if node.body is None:
-        return g.temp("[]", "list")
+        return g.made("[]", [])
     parts = node.body.parts if isinstance(node.body, Comma) else [node.body]
     if all(g.single(part, env) for part in parts):
-        return g.temp(f"[{', '.join([g.one(part, v, env) for part in parts])}]", "list")
+        made = [g.one(part, v, env) for part in parts]
+        return g.made(f"[{', '.join(made)}]", made)
     found = g.temp("[]", "list")
     g.many(node.body, v, env, K(lambda ex: g.line(f"{found}.append({ex})"), cheap=True, safe=True))
     return found
@@ -106,7 +114,10 @@ def _object_from(g: Generator, values: list[Ex]) -> Ex:
         f"{key if key.kind == 'str' else f'object_key({key})'}: {value}"
         for key, value in zip(values[::2], values[1::2], strict=True)
     ]
-    return g.temp(f"{{{', '.join(items)}}}", "dict")
+    text = f"{{{', '.join(items)}}}"
+    if all(key.kind == "str" and not key.isidentifier() for key in values[::2]):
+        return g.made(text, dict(zip(values[::2], values[1::2], strict=True)))
+    return g.temp(text, "dict")
 
 
 @one_rule(Object)

@@ -3,17 +3,19 @@
 Code is *pushed*: a rule for many outputs calls its continuation `k` once with the expression of an output, and
 whatever `k` writes lands inside the loops that produce it. Only where an expression forks (`a, b`) and the
 continuation is not cheap enough to write twice does the expression become a Python generator that is pulled.
-Text of the program never reaches the code except as `ascii()` literals and through the constants table.
+Text of the program never reaches the code except as `ascii()` literals and through the constants table; a text that
+looks like a name of ours is a constant, so that whoever reads the lines can tell names by their form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from crossdock.jq.errors import CompileError, Span
+from crossdock.jq.generate.tidy import TEMPORARY, Block, tidied
 from crossdock.jq.syntax import LabelName, Node, Param, Variable
 
 MAX_INDENT = 80
@@ -30,6 +32,10 @@ class Ex(str):
         self = super().__new__(cls, text)
         self.kind = kind
         return self
+
+
+Shape = dict[str, Ex] | list[Ex]
+"""The parts of an object, by the literals of its keys, or of an array."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,14 +97,6 @@ class Env:
 
 
 @dataclass(slots=True, eq=False)
-class Block:
-    """Lines and inner blocks; a line is (text, span)."""
-
-    items: list[tuple[str, Span | None] | Block] = field(default_factory=list)
-    indent: int = 0
-
-
-@dataclass(slots=True, eq=False)
 class Frame:
     """One Python function being written. `prologue` holds the functions defined inside it."""
 
@@ -127,8 +125,9 @@ class Writer:
         self.frame = Frame(None, top, top, 0)
         self.block = top
         self.span: Span | None = None
-        self.caches: list[dict[object, Ex]] = [{}]
+        self.caches: list[dict[object, Any]] = [{}]
         self.namespace: dict[str, Any] = {}
+        self._pure: set[str] = set()
         self._constants: dict[tuple[type, str], str] = {}
         self._counter = 0
         self._lines = 0
@@ -150,6 +149,36 @@ class Writer:
         name = self.name()
         self.line(f"{name} = {expression}")
         return Ex(name, kind)
+
+    def pure(self, expression: str, kind: str | None = None) -> Ex:
+        """A temporary whose expression neither fails nor does anything: left out if nobody asks for it."""
+        found = self.temp(expression, kind)
+        self._pure.add(found)
+        return found
+
+    def shared(self, expression: str, kind: str | None = None) -> Ex:
+        """A temporary for an expression that gives the same again: computed once where it is in sight."""
+        return self.cached(expression) or self.remember(expression, self.temp(expression, kind))
+
+    @contextmanager
+    def captured(self) -> Iterator[Block]:
+        """Lines go to a block of their own, which the caller places."""
+        outer, inner = self.block, Block(indent=self.block.indent + 1)
+        self.block = inner
+        self.caches.append({})
+        yield inner
+        self.caches.pop()
+        self.block = outer
+
+    def expression(self, block: Block, ex: Ex) -> str | None:
+        """What was captured as one expression that cannot fail, where it is one."""
+        if not block.items:
+            return ex
+        if len(block.items) == 1 and ex in self._pure and not isinstance(block.items[0], Block):
+            text = block.items[0][0]
+            if text.startswith(f"{ex} = "):
+                return text[len(ex) + 3 :]
+        return None
 
     @contextmanager
     def nested(self, header: str, blocks: int = 0) -> Iterator[None]:
@@ -195,8 +224,21 @@ class Writer:
         for cache in reversed(self.caches):
             known = cache.get(key)
             if known is not None:
-                return known
+                return known  # type: ignore[no-any-return]
         return None
+
+    def shape(self, ex: Ex) -> Shape | None:
+        """What the value is made of, where its making is in sight."""
+        for cache in reversed(self.caches):
+            if (found := cache.get(("shape", ex))) is not None:
+                return found  # type: ignore[no-any-return]
+        return None
+
+    def made(self, expression: str, shape: Shape) -> Ex:
+        """A new array or object of these parts."""
+        found = self.pure(expression, "dict" if isinstance(shape, dict) else "list")
+        self.caches[-1]["shape", found] = shape
+        return found
 
     def remember(self, key: Any, ex: Ex) -> Ex:
         self.caches[-1][key] = ex
@@ -217,30 +259,20 @@ class Writer:
         if value is True or value is False:
             return Ex(repr(value), "bool")
         if type(value) is str:
-            return Ex(ascii(value) if len(value) <= 200 else self.constant(value), "str")
+            plain = len(value) <= 200 and not TEMPORARY.search(value)
+            return Ex(ascii(value) if plain else self.constant(value), "str")
         if type(value) is int and abs(value) < 10**18:
             return Ex(repr(value) if value >= 0 else f"({value!r})", "int")
         if type(value) is list:
-            return self.temp(f"[{', '.join(map(self.literal, value))}]", "list")
+            return self.pure(f"[{', '.join(map(self.literal, value))}]", "list")
         if type(value) is dict:
             items = (f"{self.literal(key)}: {self.literal(item)}" for key, item in value.items())
-            return self.temp(f"{{{', '.join(items)}}}", "dict")
+            return self.pure(f"{{{', '.join(items)}}}", "dict")
         return Ex(self.constant(value), "int" if type(value) is int else "num")
 
     def text(self) -> tuple[str, list[Span | None]]:
         """The Python source, and the place in the program that each of its lines came from."""
-        lines: list[str] = []
-        spans: list[Span | None] = []
-        stack: list[Any] = [self.frame.body]
-        while stack:
-            item = stack.pop()
-            if isinstance(item, Block):
-                stack.extend((i if isinstance(i, Block) else (item.indent, i)) for i in reversed(item.items))
-            else:
-                indent, (text, span) = item
-                lines.append(" " * indent + text)
-                spans.append(span)
-        return "\n".join(lines) + "\n", spans
+        return tidied(self.frame.body, self._pure)
 
 
 def truth(ex: Ex) -> str:
