@@ -44,21 +44,25 @@ def show(identity: Id, project: Folder = HERE, environment: Environment = PRODUC
 def adopt(
     identity: Id,
     remote_id: Annotated[str, typer.Argument(help="The record's id at the destination.")],
+    item: Annotated[str, typer.Option(help="Which of its items, where it makes several.")] = "",
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Another entity has this record already: they are one there.")
+    ] = False,
     project: Folder = HERE,
     environment: Environment = PRODUCTION,
     as_json: AsJson = False,
 ) -> None:
     """It has happened: this is its record."""
-    asyncio.run(_adopt(place_of(project, environment), identity, remote_id))
+    state = asyncio.run(_adopt(place_of(project, environment), identity, remote_id, item, shared))
     if as_json:
-        emit({"id": identity, "remote_id": remote_id})
+        emit({"id": identity, "remote_id": remote_id, "state": state})
     else:
-        say(f"{identity} is delivered, as {remote_id}")
+        say(f"{identity} is {state}, with {remote_id} as {f'the record of {item}' if item else 'its record'}")
 
 
-async def _adopt(place: Place, identity: str, remote_id: str) -> None:
+async def _adopt(place: Place, identity: str, remote_id: str, item: str, shared: bool) -> str:
     async with acting(place) as perform:
-        await perform("adopt", id=identity, remote_id=remote_id)
+        return str((await perform("adopt", id=identity, remote_id=remote_id, item=item, shared=shared))["state"])
 
 
 @group.command()

@@ -77,3 +77,7 @@ class UsageError(CrossdockError):
 class ForAPerson(CrossdockError):
     """An action cannot go on with what it was given, and only a person can decide: its delivery is held. What a
     connector raises otherwise is a defect of its code, and is told as one."""
+
+
+class Unexpected(CrossdockError):
+    """The hub's own code is at fault. What is known of it is in the log, under the reference that is told."""

@@ -42,7 +42,7 @@ M, D = MessageState, DeliveryState
 
 MESSAGE_TRANSITIONS: dict[MessageState, frozenset[MessageState]] = {
     M.RECEIVED: frozenset({M.NORMALISED, M.IGNORED, M.QUARANTINED}),
-    M.QUARANTINED: frozenset({M.RECEIVED, M.NORMALISED, M.IGNORED, M.DISCARDED}),
+    M.QUARANTINED: frozenset({M.RECEIVED, M.NORMALISED, M.IGNORED, M.QUARANTINED, M.DISCARDED}),
     M.NORMALISED: frozenset(),
     M.IGNORED: frozenset(),
     M.DISCARDED: frozenset(),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from crossdock.core import crash, json
-from crossdock.core.errors import CredentialError, ForAPerson, NotJson
+from crossdock.core.errors import CredentialError, CrossdockError, ForAPerson, NotJson
 from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Connection, Flow, Inlet, MapFailed
 from crossdock.core.keys import native_key
@@ -32,6 +33,13 @@ from crossdock.engine.receive import payload_of
 BATCH = 128
 IDLE_S = 5.0
 MAJOR = 1
+
+
+class Stuck(NamedTuple):
+    """Why a record cannot be had right now, and until when to wait."""
+
+    until: float
+    why: str
 
 
 class Quarantine(Exception):
@@ -60,6 +68,8 @@ class Normaliser:
         self._linked: dict[str, bool] = {}
         self.lanes = lanes_of("normalise", f"inbox/{connection.name}")
         self._not_before: dict[Lane, float] = {}
+        self._turn = asyncio.Lock()
+        """held from asking what is known of entities to the commit that changes it: a person's `again` runs beside"""
 
     async def run(self) -> None:
         signal = f"inbox/{self._connection.name}"
@@ -86,7 +96,7 @@ class Normaliser:
         for message in messages:
             lane = self.lanes[message.partition]
             if message.id in stuck:
-                self._not_before[lane] = stuck[message.id]
+                self._not_before[lane] = stuck[message.id].until
                 stopped.add(lane)
             if lane not in stopped:
                 ready.append(message)
@@ -100,11 +110,11 @@ class Normaliser:
 
     # --- records ------------------------------------------------------------------------------------------------
 
-    async def _records(self, messages: Sequence[Message]) -> tuple[Mapping[str, Any], Mapping[str, float]]:
-        """(message id → its record, decoded, or the Quarantine it ends in; message id → when to try again)."""
+    async def _records(self, messages: Sequence[Message]) -> tuple[Mapping[str, Any], Mapping[str, Stuck]]:
+        """(message id → its record, decoded, or the Quarantine it ends in; message id → when to try again, and why)."""
         bodies = await self._context.store.payloads([message.body for message in messages])
         records: dict[str, Any] = {}
-        stuck: dict[str, float] = {}
+        stuck: dict[str, Stuck] = {}
         to_fetch: dict[str, list[Message]] = {}
         for message in messages:
             if message.state not in {MessageState.RECEIVED, MessageState.QUARANTINED}:
@@ -118,10 +128,14 @@ class Normaliser:
         return records, stuck
 
     async def _hydrate(
-        self, name: str, messages: Sequence[Message], records: dict[str, Any], stuck: dict[str, float]
+        self, name: str, messages: Sequence[Message], records: dict[str, Any], stuck: dict[str, Stuck]
     ) -> None:
         """Fetches what is not kept beside its message already."""
-        hydrate = self._connection.connector.hydrates[name]
+        hydrate = self._connection.connector.hydrates.get(name)
+        if hydrate is None:
+            unknown = Quarantine(f"its connector does not know how to fetch {name!r}")
+            records.update((message.id, unknown) for message in messages)
+            return
         size = max(hydrate.batch_size, 1)
         kept = {message.id: await self._context.store.record(message.id) for message in messages}
         known = await self._context.store.payloads([ref for ref in kept.values() if ref is not None])
@@ -142,7 +156,7 @@ class Normaliser:
                         records[message.id] = Quarantine(f"its record cannot be read: {failed.verdict.why}")
                     else:
                         wait_s = getattr(failed.verdict, "wait_s", None) or 2.0
-                        stuck[message.id] = self._context.clock.now() + wait_s
+                        stuck[message.id] = Stuck(self._context.clock.now() + wait_s, failed.verdict.why)
                 continue
             except ForAPerson as error:
                 records.update((message.id, Quarantine(error.what)) for message in chunk)
@@ -168,7 +182,8 @@ class Normaliser:
             events = await self._events(message, inlet, record)
         except Quarantine as stop:
             self._end(message, MessageState.QUARANTINED, str(stop), draft, ref)
-            self._context.metrics.quarantined(self._connection.name, 1)
+            if message.state is not MessageState.QUARANTINED:
+                self._context.metrics.quarantined(self._connection.name, 1)
             return
         draft.events.extend(events)
         self._end(message, MessageState.NORMALISED, "", draft, ref)
@@ -185,7 +200,7 @@ class Normaliser:
         self, message: Message, state: MessageState, reason: str, draft: Draft, ref: PayloadRef | None = None
     ) -> None:
         draft.moves.append(MessageMove(message.id, message.state, state, reason, ref))
-        draft.counts[state] += 1
+        draft.counts[state] += state is not message.state
 
     async def _events(self, message: Message, inlet: Inlet, record: Any) -> list[Event]:
         """Raises Quarantine."""
@@ -196,21 +211,26 @@ class Normaliser:
 
     async def _map(self, inlet: Inlet, record: Any) -> Sequence[Any]:
         """Runs the map; a second time when it named entities that a cross-reference knows under another key."""
-        now = self._context.clock.now()
-        inlet.keys.known.clear()
-        inlet.keys.asked.clear()
+        outputs, asked = self._run_map(inlet, record, {})
+        known: dict[tuple[str, str], str] = {}
+        for model in {model for model, _ in asked}:
+            ids = [remote_id for of, remote_id in asked if of == model]
+            known.update({(model, ref.remote_id): ref.key for ref in await self._references(model, ids)})
+        return self._run_map(inlet, record, known)[0] if known else outputs
+
+    def _run_map(
+        self, inlet: Inlet, record: Any, known: Mapping[tuple[str, str], str]
+    ) -> tuple[Sequence[Any], frozenset[tuple[str, str]]]:
+        """What it made, and the entities that it asked for. All runs of an inlet share its keys: nothing else may run
+        in between."""
+        keys = inlet.keys
+        keys.asked.clear()
+        keys.known.clear()
+        keys.known.update(known)
         try:
-            outputs = inlet.map.run(record, now=now)
-            known = {}
-            for model in {model for model, _ in inlet.keys.asked}:
-                ids = [remote_id for asked, remote_id in inlet.keys.asked if asked == model]
-                known.update({(model, ref.remote_id): ref.key for ref in await self._references(model, ids)})
-            if known:
-                inlet.keys.known.update(known)
-                outputs = inlet.map.run(record, now=now)
+            return inlet.map.run(record, now=self._context.clock.now()), frozenset(keys.asked)
         except MapFailed as error:
             raise Quarantine(f"map for {inlet.topic!r}: {error.what}") from None
-        return outputs
 
     async def _may_be_linked(self, model: str) -> bool:
         """Where no flow writes and nothing was ever linked, there is nothing to look up for each event."""
@@ -239,6 +259,8 @@ class Normaliser:
             version, data = str(said.get("version") or ""), said["data"]
         except (KeyError, TypeError, AttributeError):
             raise Quarantine("its map must make objects with model, verb, id, version and data") from None
+        if not isinstance(model, str) or not isinstance(verb, str):
+            raise Quarantine("its map must name a model and a verb, in words")
         if remote_id is None or isinstance(remote_id, dict | list | bool) or remote_id == "":
             raise Quarantine(f"{model}: the record has no usable id (found {_kind(remote_id)})")
         validator = self._context.landscape.models.get(model)
@@ -278,17 +300,28 @@ class Normaliser:
 
     # --- the commit ---------------------------------------------------------------------------------------------
 
-    async def again(self, messages: Sequence[Message]) -> None:
-        """Quarantined messages, on a person's word: read anew, with today's maps. Their lane's position stays."""
+    async def again(self, message: Message) -> str:
+        """A quarantined message, on a person's word: read anew, with today's maps. Its lane's position stays. Returns
+        why it is still not understood, "" when it is. Raises CrossdockError when that cannot be found out now."""
         self._account = await self._context.account(self._connection.name)
-        records, _ = await self._records(messages)
+        records, stuck = await self._records([message])
+        if message.id in stuck:
+            raise CrossdockError(
+                f"its record cannot be read right now: {stuck[message.id].why}", hint="try it again in a while"
+            )
         draft = Draft()
-        for message in messages:
-            if message.id in records:
-                await self._one(message, records, draft)
-        await self._commit((), draft)
+        await self._one(message, records, draft)
+        if not await self._commit((), draft):
+            raise CrossdockError(f"message {message.id} has changed meanwhile", hint="look again, then decide")
+        (move,) = draft.moves
+        return move.reason if move.after is MessageState.QUARANTINED else ""
 
-    async def _commit(self, messages: Sequence[Message], draft: Draft) -> None:
+    async def _commit(self, messages: Sequence[Message], draft: Draft) -> bool:
+        """False when it did not hold."""
+        async with self._turn:
+            return await self._commit_in_turn(messages, draft)
+
+    async def _commit_in_turn(self, messages: Sequence[Message], draft: Draft) -> bool:
         events, entities = await self._order(draft.events)
         ends = {self.lanes[message.partition]: message.number for message in messages}
         scope = f"connection/{self._connection.name}"
@@ -300,7 +333,7 @@ class Normaliser:
             events=tuple(events),
             entities=tuple(entities.values()),
             positions=tuple(Position(lane, number) for lane, number in ends.items()),
-            counts=tuple(Count(scope, state, amount) for state, amount in draft.counts.items()),
+            counts=tuple(Count(scope, state, amount) for state, amount in draft.counts.items() if amount),
         )
         crash.at("map.done")
         result = await self._context.store.apply(work)
@@ -308,10 +341,11 @@ class Normaliser:
         if not isinstance(result, Committed):
             if isinstance(result.guard, LaneFence):
                 self._leases.lost(result.guard.lane)
-            return
+            return False
         self._leases.moved(ends)
         for flow in self._context.landscape.flows:
             self._context.signals.ring(f"events/{flow}")
+        return True
 
     async def _order(self, events: Sequence[Event]) -> tuple[list[Event], dict[tuple[str, str, str], Entity]]:
         """Gives each event its verb and its staleness by what is known of its entity, this batch included."""

@@ -22,13 +22,13 @@ from crossdock.core.work import (
     Count,
     DeliveryMove,
     ExchangeMove,
-    Link,
     MessageMove,
+    NotCommitted,
     Position,
     Release,
     Work,
 )
-from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.adopt import Adoption
 from crossdock.engine.context import Context
 from crossdock.engine.item import releases
 
@@ -69,31 +69,20 @@ class Operator:
         move = self._back(row, f"resent by {self._who}")
         await self._apply(Work(self._context.work_id(), delivery_moves=(move,), exchange_moves=moves))
 
-    async def adopt(self, row: Delivery, remote_id: str) -> None:
-        """A held delivery has happened: this is its record."""
+    async def adopt(
+        self, row: Delivery, remote_id: str, *, item: str = "", shared: bool = False
+    ) -> tuple[str, str, str] | None:
+        """A held delivery has happened: this is its record; of several items, the record of `item`. `shared`: it is
+        another entity's record too, and stays that one's. Returns what is linked now (account, model, key), if any."""
         self._must_be(row, DeliveryState.HELD)
         flow = self._context.landscape.flows.get(row.flow)
         if flow is None:
             raise UsageError(f"the project has no flow {row.flow!r} any more", hint="discard the delivery instead")
-        links: tuple[Link, ...] = ()
-        if flow.action.links:
-            account = await self._context.account(flow.connection)
-            now = self._context.clock.now()
-            links = (
-                Link(
-                    CrossReference(
-                        account, flow.action.model, row.key, LinkState.LINKED, remote_id=remote_id, updated_at=now
-                    )
-                ),
-            )
-        move = DeliveryMove(
-            row.id,
-            row.state,
-            DeliveryState.DELIVERED,
-            reason=f"adopted as {remote_id} by {self._who}",
-            settled_at=self._context.clock.now(),
-        )
-        await self._apply(Work(self._context.work_id(), delivery_moves=(move,), cross_references=links))
+        adoption = Adoption(self._context, flow, row)
+        links = await adoption.links(remote_id, item, shared=shared)
+        moves = adoption.moves(f"adopted as {remote_id} by {self._who}")
+        await self._apply(Work(self._context.work_id(), delivery_moves=moves, cross_references=links))
+        return next(((one.reference.account, one.reference.model, one.reference.key) for one in links), None)
 
     async def discard(self, row: Delivery) -> None:
         self._must_be(row, DeliveryState.DEAD, DeliveryState.HELD)
@@ -194,15 +183,24 @@ class Operator:
     async def _apply(self, work: Work) -> None:
         result = await self._context.store.apply(work)
         if not isinstance(result, Committed):
-            raise UsageError(
-                f"it has changed meanwhile: {result.found or result.guard}", hint="look again, then decide"
-            )
+            raise UsageError(f"it has changed meanwhile: {_told(result)}", hint="look again, then decide")
 
 
 async def planned_before(store: Store, flow: str) -> Sequence[int]:
     """Up to where each partition had been planned before the flow was last rewound; 0 = it never was."""
     cell = await store.cell(_cell(flow))
     return [int(number) for number in json.decode(cell.value)] if cell is not None else [0] * PARTITIONS
+
+
+def _told(refusal: NotCommitted) -> str:
+    match refusal.guard:
+        case DeliveryMove() as move:
+            return f"delivery {move.id} is {refusal.found}"
+        case MessageMove() as move:
+            return f"message {move.id} is {refusal.found}"
+        case ExchangeMove():
+            return f"one of its requests is {refusal.found}"
+    return refusal.found
 
 
 def _cell(flow: str) -> str:

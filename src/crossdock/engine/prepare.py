@@ -178,7 +178,7 @@ class Prepared:
 
     async def _relate(self, item: Item, account: str, again: Callable[[], None]) -> DeliveryMove | None:
         """Fills in the linked record of each outbound, or finds it, or notes that it will be created."""
-        model, row = self._flow.action.model, item.delivery
+        model = self._flow.action.model
         for index, outbound in enumerate(item.outbounds):
             reference = await self.reference(account, model, outbound.key)
             if reference is None:

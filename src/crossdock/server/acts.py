@@ -6,21 +6,27 @@ With no hub running the command line performs the same acts on a hub of its own 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from secrets import token_hex
 from typing import Any
+
+import structlog
 
 from crossdock.core import json
 from crossdock.core.connector import Reply
 from crossdock.core.delivery import Delivery
-from crossdock.core.errors import CrossdockError, NotJson, UsageError
+from crossdock.core.errors import CrossdockError, NotJson, StoreError, Unexpected, UsageError
 from crossdock.core.states import MessageState
 from crossdock.engine.link import Linker
 from crossdock.engine.operate import Operator
 from crossdock.engine.supervise import Hub
 from crossdock.server.custody import Custody
 from crossdock.server.hooks import answer
+from crossdock.server.said import Said
 
-Act = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+Act = Callable[[Said], Awaitable[Mapping[str, Any]]]
 MAX_ACT_BYTES = 1024 * 1024
+
+log = structlog.get_logger("crossdock.hub")
 
 
 class Acts:
@@ -47,15 +53,22 @@ class Acts:
             "rotate-key": custody.rotate_key,
         }
 
-    async def perform(self, act: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def perform(self, act: str, said: object) -> Mapping[str, Any]:
         """Raises CrossdockError."""
         perform = self._acts.get(act)
         if perform is None:
             raise UsageError(f"no such act: {act}")
         try:
-            return await perform(said)
-        except KeyError as missing:
-            raise UsageError(f"the act {act} lacks {missing}") from None
+            return await perform(Said(act, said))
+        except CrossdockError:
+            raise
+        except Exception:
+            reference = token_hex(4)
+            log.exception("an act failed in the hub's own code", act=act, reference=reference)
+            raise Unexpected(
+                f"the hub's own code failed at {act}: nothing more of it was done",
+                hint=f"its log tells more, under the reference {reference}",
+            ) from None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         act = scope["path"].lstrip("/")
@@ -63,18 +76,16 @@ class Acts:
             await answer(send, _reply(404, {"error": f"no such act: {act}"}))
             return
         try:
-            said = json.decode(await _whole(receive))
-            if not isinstance(said, dict):
-                raise UsageError("an act is told as a JSON object")
-            result = await self.perform(act, said)
+            result = await self.perform(act, json.decode(await _whole(receive)))
         except (UsageError, NotJson) as error:
             await answer(send, _reply(400, {"error": error.what, "hint": error.hint}))
         except CrossdockError as error:
-            await answer(send, _reply(409, {"error": error.what, "hint": error.hint}))
+            status = 500 if isinstance(error, Unexpected) else 409
+            await answer(send, _reply(status, {"error": error.what, "hint": error.hint}))
         else:
             await answer(send, _reply(200, {"ok": True, **result}))
 
-    async def _state(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _state(self, said: Said) -> Mapping[str, Any]:
         """What only the running hub knows."""
         context = self._hub.context
         in_trouble = [name for name, account in context.accounts.items() if self._hub.exchanger.in_trouble(account)]
@@ -85,23 +96,25 @@ class Acts:
     def _for_each(self, act: Callable[[Operator, str], Awaitable[None]]) -> Act:
         """The same for every id in `ids`; one that cannot be done stops no other."""
 
-        async def perform(said: Mapping[str, Any]) -> Mapping[str, Any]:
+        async def perform(said: Said) -> Mapping[str, Any]:
             operator = self._operator(said)
             done: list[str] = []
             failed: list[dict[str, str]] = []
-            for identity in said["ids"]:
+            for identity in said.texts("ids"):
                 try:
-                    await act(operator, str(identity))
-                except UsageError as error:
-                    failed.append({"id": str(identity), "error": error.what, "hint": error.hint})
+                    await act(operator, identity)
+                except StoreError:
+                    raise
+                except CrossdockError as error:
+                    failed.append({"id": identity, "error": error.what, "hint": error.hint})
                 else:
-                    done.append(str(identity))
+                    done.append(identity)
             return {"done": done, "failed": failed}
 
         return perform
 
-    def _operator(self, said: Mapping[str, Any]) -> Operator:
-        return Operator(self._hub.context, str(said.get("who", "somebody")))
+    def _operator(self, said: Said) -> Operator:
+        return Operator(self._hub.context, said.text("who", "somebody"))
 
     async def _retry(self, operator: Operator, identity: str) -> None:
         row = await operator.delivery(identity)
@@ -118,19 +131,19 @@ class Acts:
         await operator.discard(row)
         await self._wake(row)
 
-    async def _adopt(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _adopt(self, said: Said) -> Mapping[str, Any]:
         operator = self._operator(said)
-        row = await operator.delivery(said["id"])
-        await operator.adopt(row, str(said["remote_id"]))
-        flow = self._hub.context.landscape.flows[row.flow]
-        account = await self._hub.context.account(flow.connection)
-        self._hub.board.linked((account, flow.action.model, row.key))
+        row = await operator.delivery(said.text("id"))
+        item, shared = said.text("item", ""), said.flag("shared")
+        linked = await operator.adopt(row, said.text("remote_id"), item=item, shared=shared)
+        if linked is not None:
+            self._hub.board.linked(linked)
         await self._wake(row)
-        return {"id": row.id}
+        return {"id": row.id, "state": (await operator.delivery(row.id)).state}
 
-    async def _perform_again(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _perform_again(self, said: Said) -> Mapping[str, Any]:
         operator = self._operator(said)
-        row = await operator.delivery(said["id"])
+        row = await operator.delivery(said.text("id"))
         again = await operator.perform_again(row)
         await self._wake(row)
         return {"id": again.id}
@@ -140,9 +153,9 @@ class Acts:
         if deliverer is not None:
             await deliverer.wake_key(row.partitionkey)
 
-    async def _rewind(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
-        await self._hub.rewind(str(said["flow"]), str(said.get("who", "somebody")))
-        return {"flow": said["flow"]}
+    async def _rewind(self, said: Said) -> Mapping[str, Any]:
+        await self._hub.rewind(said.text("flow"), said.text("who", "somebody"))
+        return {"flow": said.text("flow")}
 
     # --- messages and connections -------------------------------------------------------------------------------
 
@@ -154,10 +167,8 @@ class Acts:
         normaliser = self._hub.normalisers.get(messages[0].connection)
         if normaliser is None:
             raise UsageError(f"the project has no connection {messages[0].connection!r} any more")
-        await normaliser.again(messages)
-        (after,) = await self._hub.context.store.messages([identity])
-        if after.state is MessageState.QUARANTINED:
-            raise UsageError(f"still not understood: {after.reason}", hint="mend the map, or discard the message")
+        if reason := await normaliser.again(messages[0]):
+            raise UsageError(f"still not understood: {reason}", hint="mend the map, or discard the message")
 
     async def _discard_message(self, operator: Operator, identity: str) -> None:
         messages = await self._hub.context.store.messages([identity])
@@ -165,19 +176,19 @@ class Acts:
             raise UsageError(f"no message {identity}", hint="list them: crossdock quarantine list")
         await operator.discard_message(messages[0])
 
-    async def _unlinked(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _unlinked(self, said: Said) -> Mapping[str, Any]:
         linker = self._linker(said)
         return {"ids": await linker.unlinked(), "match": list(linker.match)}
 
-    async def _link(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _link(self, said: Said) -> Mapping[str, Any]:
         """For the events that `unlinked` named, some at a time."""
-        dry_run, by = bool(said.get("dry_run")), str(said.get("by", ""))
-        looked = await self._linker(said).look([str(one) for one in said["ids"]], by=by, dry_run=dry_run)
+        dry_run, by = said.flag("dry_run"), said.text("by", "")
+        looked = await self._linker(said).look(said.texts("ids"), by=by, dry_run=dry_run)
         return {"looked": [one.as_dict() for one in looked]}
 
-    def _linker(self, said: Mapping[str, Any]) -> Linker:
+    def _linker(self, said: Said) -> Linker:
         hub = self._hub
-        return Linker(hub.context, hub.exchanger, hub.board, str(said["connection"]), str(said["model"]))
+        return Linker(hub.context, hub.exchanger, hub.board, said.text("connection"), said.text("model"))
 
 
 def _reply(status: int, body: Mapping[str, Any]) -> Reply:

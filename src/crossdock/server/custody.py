@@ -15,6 +15,7 @@ from crossdock.engine.supervise import Hub
 from crossdock.security import keyring
 from crossdock.security.keyring import Kek, Keyring, load_keyring, save_keyring
 from crossdock.security.vault import Vault
+from crossdock.server.said import Said
 
 
 class Custody:
@@ -26,15 +27,15 @@ class Custody:
         self._accounts = accounts
         self._folder = folder
 
-    async def set_secret(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def set_secret(self, said: Said) -> Mapping[str, Any]:
         name = self._known(said)
-        await self._vault.put(name, str(said["field"]), Secret(str(said["value"])))
+        await self._vault.put(name, said.text("field"), Secret(said.text("value")))
         await self._hub.credential_changed(name)
         return {}
 
-    async def delete_secret(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def delete_secret(self, said: Said) -> Mapping[str, Any]:
         """One, or without a `field` all of the connection, which the project may have no more."""
-        name, field = str(said["connection"]), str(said.get("field", ""))
+        name, field = said.text("connection"), said.text("field", "")
         names = await self._vault.names()
         if name not in names or (field and field not in names[name]):
             held = ", ".join(names.get(name, ())) or "none"
@@ -43,7 +44,7 @@ class Custody:
         await self._hub.credential_changed(name)
         return {}
 
-    async def authorize(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def authorize(self, said: Said) -> Mapping[str, Any]:
         """Where a person lets the hub in."""
         name = self._known(said)
         credential = await self._vault.credential(name)
@@ -53,25 +54,28 @@ class Custody:
                 f"{name} needs the app's client_id and client_secret first",
                 hint=f"crossdock secrets set {name} client_id; crossdock secrets set {name} client_secret",
             )
-        redirect_uri, state = str(said["redirect_uri"]), str(said["state"])
-        return {"url": oauth.authorize_url(credential, redirect_uri, state, str(said["challenge"]))}
+        redirect_uri, state = said.text("redirect_uri"), said.text("state")
+        return {"url": oauth.authorize_url(credential, redirect_uri, state, said.text("challenge"))}
 
-    async def redeem(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def redeem(self, said: Said) -> Mapping[str, Any]:
         """From the callback to tokens in the vault. Raises CredentialError."""
         name = self._known(said)
         held = await self._vault.credential(name)
-        callback = {str(key): str(value) for key, value in said["callback"].items()}
         steps = self._oauth(name).redeem(
-            held, str(said["redirect_uri"]), str(said["verifier"]), callback, self._hub.context.clock.civil()
+            held,
+            said.text("redirect_uri"),
+            said.text("verifier"),
+            said.named_texts("callback"),
+            self._hub.context.clock.civil(),
         )
         fresh = await self._hub.exchanger.credentials.drive(name, steps, held)
-        declared, new = self._accounts.get(name, ""), bool(said.get("new_account"))
+        declared, new = self._accounts.get(name, ""), said.flag("new_account")
         await check_account(self._hub.context, name, fresh, declared=declared, new=new)
         await self._vault.put_credential(name, fresh)
         await self._hub.credential_changed(name)
         return {"account": self._hub.context.connection(name).connector.account(fresh)}
 
-    async def rotate_key(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def rotate_key(self, said: Said) -> Mapping[str, Any]:
         """A new vault key, and everything locked with it. Both keys are in the file until that is done."""
         if keyring.VARIABLE in os.environ:
             raise UsageError(
@@ -84,8 +88,8 @@ class Custody:
         save_keyring(path, Keyring((kek,)))
         return {"key": kek.id, "relocked": relocked}
 
-    def _known(self, said: Mapping[str, Any]) -> str:
-        name = str(said["connection"])
+    def _known(self, said: Said) -> str:
+        name = said.text("connection")
         connections = self._hub.context.landscape.connections
         if name not in connections:
             known = ", ".join(connections)
