@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -31,6 +32,8 @@ from crossdock.server.serve import Listening, is_loopback, local_socket, raise_f
 GRACE_S = 10.0
 SWITCH_S = 0.0005
 """Between the event loop and the store's writer: with Python's own 5 ms a busy loop starves the writer."""
+GARBAGE = 10_000
+"""New objects that are still there before the collector looks: events come by the thousand, and few hold cycles."""
 log = structlog.get_logger("crossdock.hub")
 
 
@@ -110,6 +113,9 @@ async def serve(
     face = Listening(Face(hub, assembly.exposition), sock, wish.grace_s / 2)
     await door.start()
     await face.start()
+    gc.collect()
+    gc.freeze()  # the project and its compiled maps stay: the collector need not look at them again
+    gc.set_threshold(GARBAGE, 20, 20)
     observer = asyncio.create_task(Observer(hub, assembly.metrics).run())
     observer.add_done_callback(_told(hub.context.fail))
     await ready(face.port)

@@ -46,6 +46,7 @@ class Http(Struct, frozen=True, gc=False):
 
     @property
     def hash(self) -> str:
+        """Of the frozen form: equal requests have equal hashes."""
         return digest(self.freeze())
 
     def with_headers(self, *headers: tuple[str, str]) -> Http:

@@ -75,6 +75,7 @@ class Record:
 
     def exchange(self, call: Call) -> Exchange:
         delivery = self.items[0].delivery
+        request = call.request.freeze()
         return Exchange(
             id=digest("exchange", self._batch, call.step, delivery.revision),
             batch=self._batch,
@@ -82,8 +83,8 @@ class Record:
             step=call.step,
             revision=delivery.revision,
             effect=call.effect,
-            request=call.request.freeze(),
-            request_hash=call.request.hash,
+            request=request,
+            request_hash=digest(request),
             first_sent_at=self._context.clock.now(),
         )
 

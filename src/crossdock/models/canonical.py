@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any
+
+
+_LOOKED_INTO = frozenset((dict, list, type(None)))
 
 
 def without_nulls(value: Any) -> Any:
     """Without the object members that are null: absent says the same. Nulls in lists are kept, for the schema to judge.
 
-    Returns the same objects wherever nothing changes.
+    `value` is what JSON decodes to. Returns the same object where nothing changes.
     """
-    if isinstance(value, dict):
+    if type(value) is dict:
+        if _LOOKED_INTO.isdisjoint(map(type, value.values())):
+            return value
         kept = {name: without_nulls(member) for name, member in value.items() if member is not None}
-        same = len(kept) == len(value) and all(kept[name] is value[name] for name in kept)
-        return value if same else kept
-    if isinstance(value, list):
+        return value if len(kept) == len(value) and all(map(is_, kept.values(), value.values())) else kept
+    if type(value) is list:
+        if _LOOKED_INTO.isdisjoint(map(type, value)):
+            return value
         items = [without_nulls(item) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+        return value if all(map(is_, items, value)) else items
     return value
