@@ -5,7 +5,6 @@ from __future__ import annotations
 from operator import is_
 from typing import Any
 
-
 _LOOKED_INTO = frozenset((dict, list, type(None)))
 
 
