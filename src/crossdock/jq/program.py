@@ -13,6 +13,7 @@ from typing import Any
 
 from crossdock.jq import edit, numbers, order, runtime
 from crossdock.jq.budget import DEFAULT_BUDGET, Budget, Meter
+from crossdock.jq.builtins import values
 from crossdock.jq.check import Checker, top_scope
 from crossdock.jq.errors import Break, BudgetExceeded, CompileError, JqError, RunError, Source, Span
 from crossdock.jq.generate import basics, calls, control, loops, operators, paths, updates
@@ -34,18 +35,20 @@ _RUNTIME: dict[str, Any] = {
     **{
         name: getattr(module, name)
         for module, names in {
-            numbers: ("add", "subtract", "multiply", "divide", "modulo", "negate", "from_double"),
+            numbers: ("add", "total", "subtract", "multiply", "divide", "modulo", "negate", "from_double"),
             order: ("equal", "less"),
+            values: ("entry_key", "put_entry"),
             edit: ("get_path", "set_path", "assign", "modify"),
             runtime: (
                 "get", "get_slice", "members", "sequence", "elements", "keyed_elements", "object_key",
-                "to_string", "counting", "descend", "descend_paths", "limited", "skipped", "astray",
+                "SIZED", "keyed", "to_string", "counting", "descend", "descend_paths", "limited", "skipped", "astray",
                 "astray_at", "astray_through",
             ),
         }.items()
         for name in names
     },
-    "type": type, "dict": dict, "list": list, "str": str, "int": int, "len": len, "tuple": tuple, "zip": zip,
+    **{kind.__name__: kind for kind in (type, dict, list, str, int, bool, tuple, zip)},
+    "len": len,
 }  # fmt: skip
 _deep = threading.Lock()
 _deep_users = 0

@@ -25,6 +25,7 @@ class Nothing:
 
 
 NOTHING = Nothing()
+SIZED = frozenset((str, list, dict))
 
 
 def get_field(v: Any, key: str) -> Any:
@@ -140,6 +141,13 @@ def object_key(key: Any) -> str:
     if type(key) is not str:
         raise RunError(f"Object keys must be strings, not {shown_as(key)}")
     return key
+
+
+def keyed(v: Any) -> dict[Any, Any]:
+    """What `to_entries` goes over, when it is no object."""
+    if type(v) is list:
+        return dict(enumerate(v))
+    raise RunError(f"{shown_as(v)} has no keys")
 
 
 def to_string(v: Any, meter: Meter) -> str:

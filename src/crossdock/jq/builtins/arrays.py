@@ -50,8 +50,11 @@ def unique_by(v: Any, keys: Any, meter: Meter) -> list[Any]:
 
 @native("unique", meter=True, kind="list")
 def unique(v: Any, meter: Meter) -> list[Any]:
+    if set(map(type, _array(v, "sorted"))) == {str}:
+        meter.charge(len(v))
+        return sorted(set(v))
     result: list[Any] = []
-    for item in sorted_values(_array(v, "sorted"), meter):
+    for item in sorted_values(v, meter):
         if not result or not equal(item, result[-1], meter):
             result.append(item)
     return result
@@ -131,14 +134,24 @@ def flatten_to(v: Any, depth: Any, meter: Meter) -> list[Any]:
     return result
 
 
-@native("_join", 1, meter=True)
+@native("_join", 1, meter=True, kind="str")
 def join(v: Any, separator: Any, meter: Meter) -> Any:
-    from crossdock.jq.numbers import add
-
     found = elements(v)
     meter.charge(len(found))
     if not found:
         return ""
+    if type(separator) is str:
+        try:
+            meter.text(sum(map(len, found)) + len(separator) * len(found))
+            return separator.join(found)
+        except TypeError:
+            pass  # not only texts
+    return _mixed_join(found, separator, meter)
+
+
+def _mixed_join(found: list[Any], separator: Any, meter: Meter) -> Any:
+    from crossdock.jq.numbers import add
+
     texts: list[str] = []
     size = 0
     for i, item in enumerate(found):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
-from crossdock.jq.builtins.registry import native
+from crossdock.jq.builtins.registry import NATIVES, native
 from crossdock.jq.errors import RunError
 from crossdock.jq.numbers import NUMBERS, Number, from_double, to_double, to_int, too_long
 from crossdock.jq.text import shown_as
@@ -120,6 +120,16 @@ _one("gamma", _gamma)
 _one("lgamma", _gamma)
 _one("tgamma", math.gamma)
 _two("pow", _pow)
+_pow_of_doubles = NATIVES["pow", 2].function
+
+
+@native("pow", 2, kind="num")
+def pow_(v: Any, a: Any, b: Any) -> Any:
+    if type(a) is int and type(b) is int and -10 <= a <= 10 and 0 <= b <= 15:
+        return a**b  # a double holds it exactly
+    return _pow_of_doubles(v, a, b)
+
+
 _two("atan2", math.atan2)
 _two("copysign", math.copysign)
 _two("fmod", math.fmod)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +12,7 @@ from crossdock.jq.edit import delete_paths, get_path, set_path
 from crossdock.jq.errors import RunError
 from crossdock.jq.numbers import NUMBERS, negate, too_long
 from crossdock.jq.order import equal
-from crossdock.jq.runtime import elements, members, object_key, to_string
+from crossdock.jq.runtime import elements, keyed, members, object_key, to_string
 from crossdock.jq.text import shown_as, to_text, type_name
 
 _NUMBER_TEXT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII).fullmatch
@@ -126,7 +125,7 @@ def has(v: Any, key: Any) -> bool:
 
 @native("to_entries", kind="list", meter=True)
 def to_entries(v: Any, meter: Meter) -> list[Any]:
-    found = [{"key": key, "value": item} for key, item in entries(v)]
+    found = [{"key": key, "value": item} for key, item in (v if type(v) is dict else keyed(v)).items()]
     meter.charge(len(found))
     return found
 
@@ -160,15 +159,6 @@ def entry_key(key: Any, meter: Meter) -> str:
     if type(key) is str:
         return key
     return "null" if key is None else to_text(key, meter) if type(key) in (bool, *NUMBERS) else object_key(key)
-
-
-def entries(v: Any) -> Iterable[tuple[Any, Any]]:
-    """The keys and values that `to_entries` names."""
-    if type(v) is list:
-        return enumerate(v)
-    if type(v) is not dict:
-        keys_unsorted(v)
-    return v.items()  # type: ignore[no-any-return]
 
 
 @native("contains", 1, kind="bool", meter=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from crossdock.jq.generate.core import Env, Ex, K
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
-from crossdock.jq.syntax import Index, Iterate, Literal, Node, Slice
+from crossdock.jq.syntax import Index, Iterate, Literal, Node, Object, Slice
 
 UNROLLED = 6
 """A loop over an array that is written out with no more elements than this is written out as well."""
@@ -66,11 +68,32 @@ def _index_one(g: Generator, node: Index, v: Ex, env: Env) -> Ex:
     while isinstance(chain[-1].target, Index):
         chain.append(chain[-1].target)
     keys = [g.one(part.key, v, env) for part in chain]
-    found = g.one(chain[-1].target, v, env)
+    if (table := _table(chain[-1].target)) is not None:
+        found = _looked_up(g, table, keys.pop())
+        chain.pop()
+    else:
+        found = g.one(chain[-1].target, v, env)
     for part, key in zip(reversed(chain), reversed(keys), strict=True):
         with g.at(part):
             found = index(g, found, key)
     return found
+
+
+def _table(node: Node) -> dict[str, Any] | None:
+    """The object that is written out, of texts and numbers: what it gives can be kept, and it is made once."""
+    if not isinstance(node, Object) or not node.entries:
+        return None
+    pairs = [(key, value) for key, value in node.entries if isinstance(key, Literal) and isinstance(value, Literal)]
+    if len(pairs) < len(node.entries) or any(type(key.value) is not str for key, _ in pairs):
+        return None
+    found = {key.value: value.value for key, value in pairs}
+    return None if any(type(value) in (list, dict) for value in found.values()) else found
+
+
+def _looked_up(g: Generator, table: dict[str, Any], key: Ex) -> Ex:
+    name = g.constant(table)
+    plain = f"{name}.get({key})"
+    return g.temp(plain if key.kind == "str" else f"{plain} if type({key}) is str else get({name}, {key}, st)")
 
 
 @many_rule(Index)

@@ -10,6 +10,7 @@ from crossdock.jq.generate.core import Closure, Env, Ex, Home, K, PyClosure, tru
 from crossdock.jq.generate.forms import FORMS, Form
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.generate.loops import destructure
+from crossdock.jq.generate.natives import in_place, native_function
 from crossdock.jq.syntax import (
     Alternative,
     Bind,
@@ -94,6 +95,8 @@ def _call_one(g: Generator, node: Call, v: Ex, env: Env) -> Ex:
             return g.temp(f"{found.name}({v})")
         return g.one(found.node, v, found.env)
     if isinstance(target, Function):
+        if target.builtin and (found := shortened(g, node, v, env)) is not None:
+            return found
         results: list[Ex] = []
         if may_inline(g, target):
             inlined(g, node, target, v, env, lambda e: results.append(g.one(target.body, v, e)))
@@ -149,9 +152,10 @@ def _loop(g: Generator, iterator: str, k: K) -> None:
 def native_call(g: Generator, node: Call, v: Ex, args: list[Ex]) -> Ex:
     if isinstance(node.target, Registered):
         return _registered_call(g, node, v, args)
+    if (found := in_place(g, node.name, v, args)) is not None:
+        return found
     native = NATIVES[node.name, len(node.args)]
-    python = f"b_{native.name.lstrip('_')}_{native.arity}"
-    g.namespace[python] = native.function
+    python = native_function(g, native.name, native.arity)
     given = [v, *args, *(["st"] if native.meter else [])]
     text = f"{python}({', '.join(given)})"
     return g.cached(text) or g.remember(text, g.temp(text, native.kind))
@@ -164,6 +168,14 @@ def _registered_call(g: Generator, node: Call, v: Ex, args: list[Ex]) -> Ex:
     python = g.constant(guarded(node.name, function))
     given = [v, *args] if getattr(function, "takes_input", False) else args
     return g.temp(f"{python}({', '.join(given)})")
+
+
+def shortened(g: Generator, node: Call, v: Ex, env: Env) -> Ex | None:
+    """A function of the prelude by its shortcut, where it has one that fits."""
+    from crossdock.jq.generate.shortcuts import SHORTCUTS
+
+    rule = SHORTCUTS.get((node.name, len(node.args)))
+    return None if rule is None or too_many(g) else rule(g, node, v, env)
 
 
 # -- inlining

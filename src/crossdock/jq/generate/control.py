@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from crossdock.jq.generate.core import IGNORED, Env, Ex, Home, K, truth
+from crossdock.jq.generate.access import items
+from crossdock.jq.generate.core import IGNORED, Env, Ex, Home, K, grouped, truth
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
-from crossdock.jq.syntax import BreakTo, Call, Define, Identity, If, Label, Node, Try
+from crossdock.jq.syntax import BreakTo, Call, Define, Identity, If, Iterate, Label, Node, Try
 
 
 def never(node: Node) -> bool:
@@ -33,15 +34,24 @@ def _if_one(g: Generator, node: If, v: Ex, env: Env) -> Ex:
 
 
 def _choose(g: Generator, node: If, condition: Ex, v: Ex, env: Env) -> Ex:
-    result = g.name()
-    kinds: set[str | None] = set()
-    for header, branch in zip((f"if {truth(condition)}:", "else:"), _branches(node), strict=True):
-        with g.nested(header):
-            ex = g.one(branch, v, env)
-            if not never(branch):
-                kinds.add(ex.kind)
-            g.line(f"{result} = {ex}")
-    return Ex(result, kinds.pop() if len(kinds) == 1 else None)
+    then, otherwise = _branches(node)
+    if (held := truth(condition)) in ("True", "False"):
+        return g.one(then if held == "True" else otherwise, v, env)
+    with g.captured() as yes:
+        a = g.one(then, v, env)
+    with g.captured() as no:
+        b = g.one(otherwise, v, env)
+    kinds = {ex.kind for ex, branch in ((a, then), (b, otherwise)) if not never(branch)}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    short = g.expression(yes, a), g.expression(no, b)
+    if short[0] is not None and short[1] is not None:
+        return g.pure(f"{grouped(short[0])} if {held} else {grouped(short[1])}", kind)
+    result = Ex(g.name(), kind)
+    for header, block, ex in ((f"if {held}:", yes, a), ("else:", no, b)):
+        g.line(header)
+        block.items.append((f"{result} = {ex}", g.span))
+        g.block.items.append(block)
+    return result
 
 
 @many_rule(If)
@@ -55,7 +65,10 @@ def _if_many(g: Generator, node: If, v: Ex, env: Env, k: K) -> None:
         return
 
     def choose(condition: Ex) -> None:
-        for header, branch in zip((f"if {truth(condition)}:", "else:"), branches, strict=True):
+        if (held := truth(condition)) in ("True", "False"):
+            g.many(branches[held == "False"], v, env, k)
+            return
+        for header, branch in zip((f"if {held}:", "else:"), branches, strict=True):
             if header == "else:" and _is_empty(branch):
                 continue
             with g.nested(header):
@@ -97,6 +110,9 @@ def _try_many(g: Generator, node: Try, v: Ex, env: Env, k: K) -> None:
     if g.single(node.body, env) and (node.handler is None or never(node.handler)):
         _try_single_body(g, node, v, env, k)
         return
+    if isinstance(node.body, Iterate) and node.handler is None and g.single(node.body.target, env):
+        _try_elements(g, node.body, v, env, k)
+        return
     if not k.safe:
         g.pulled(node, v, env, k)
         return
@@ -115,6 +131,17 @@ def _try_many(g: Generator, node: Try, v: Ex, env: Env, k: K) -> None:
         g.line(f"{caught}, {failed} = {error}.value, True")
     with g.nested(f"if {failed}:"):
         g.many(node.handler, caught, env, k)
+
+
+def _try_elements(g: Generator, node: Iterate, v: Ex, env: Env, k: K) -> None:
+    """`.a[]?`: all that can fail is over before the first element."""
+    found, item = g.name(), Ex(g.name())
+    with g.nested("try:", 1):
+        g.line(f"{found} = {items(g, g.one(node.target, v, env))}")
+    with g.nested("except RunError:"):
+        g.line(f"{found} = ()")
+    with g.nested(f"for {item} in {found}:", 1):
+        k(item)
 
 
 def _try_single_body(g: Generator, node: Try, v: Ex, env: Env, k: K) -> None:

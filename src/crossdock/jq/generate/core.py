@@ -275,6 +275,11 @@ class Writer:
         return tidied(self.frame.body, self._pure)
 
 
+def grouped(expression: str) -> str:
+    """The expression, fit to stand inside another one."""
+    return f"({expression})" if " " in expression and not isinstance(expression, Ex) else expression
+
+
 def truth(ex: Ex) -> str:
     """The Python condition that holds when jq takes the value for true."""
     if ex.kind == "bool":

@@ -96,7 +96,7 @@ def _error_of(g: Generator, _node: Call, _v: Ex, _env: Env, args: list[Ex]) -> E
 
 @one_form("not", 0)
 def _not(g: Generator, _node: Call, v: Ex, _env: Env, _args: list[Ex]) -> Ex:
-    return g.temp(falsity(v), "bool")
+    return g.pure(falsity(v), "bool")
 
 
 @one_form("env", 0)
@@ -149,6 +149,23 @@ def _first_one(g: Generator, node: Call, v: Ex, env: Env) -> Ex:
 
 
 def _first_many(g: Generator, node: Call, v: Ex, env: Env, k: K) -> None:
+    from crossdock.jq.generate.search import loops, search
+
+    depth = loops(g, node.args[0], env)
+    if depth == 0:
+        g.many(node.args[0], v, env, k)
+        return
+    if depth == 1:
+        first = g.temp("NOTHING")
+
+        def take(ex: Ex) -> None:
+            g.line(f"{first} = {ex}")
+            g.line("break")
+
+        search(g, node.args[0], v, env, take)
+        with g.nested(f"if {first} is not NOTHING:"):
+            k(first)
+        return
     item = Ex(g.name())
     with g.nested(f"for {item} in {g.pull(node.args[0], v, env)}:", 1):
         k(item)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from crossdock.jq.generate.core import Env, Ex, K, falsity, truth
+from crossdock.jq.generate.core import Env, Ex, K, falsity, grouped, truth
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
-from crossdock.jq.syntax import Alternative, Binary, Literal, Logic, Negate
+from crossdock.jq.syntax import Alternative, Binary, Call, Literal, Logic, Negate
 
 _FUNCTIONS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}
 _NUMERIC = ("int", "num")
@@ -44,17 +42,19 @@ def _equality(g: Generator, op: str, a: Ex, b: Ex) -> Ex:
         a, b = b, a
     if _is_literal(a):
         a = g.temp(a, a.kind)
+    if b.kind == "null" and a.kind is not None:
+        return Ex(str((a.kind == "null") is (op == "==")), "bool")
     if b.kind == "null" or (b.kind == "bool" and _is_literal(b)):
-        return g.temp(f"{a} {'is' if op == '==' else 'is not'} {b}", "bool")
+        return g.pure(f"{a} {'is' if op == '==' else 'is not'} {b}", "bool")
     if "str" in (a.kind, b.kind):
-        return g.temp(f"{a} {op} {b}", "bool")
+        return g.pure(f"{a} {op} {b}", "bool")
     if b.kind == "int" and b.isdigit():
         if int(b) > 1 or a.kind in _NUMERIC:
-            return g.temp(f"{a} {op} {b}", "bool")
+            return g.pure(f"{a} {op} {b}", "bool")
         boolean = "True" if int(b) else "False"
         if op == "==":
-            return g.temp(f"{a} == {b} and {a} is not {boolean}", "bool")
-        return g.temp(f"{a} != {b} or {a} is {boolean}", "bool")
+            return g.pure(f"{a} == {b} and {a} is not {boolean}", "bool")
+        return g.pure(f"{a} != {b} or {a} is {boolean}", "bool")
     call = f"equal({a}, {b}, st)"
     return g.temp(call if op == "==" else f"not {call}", "bool")
 
@@ -85,9 +85,23 @@ def _binary_single(g: Generator, node: Binary, env: Env) -> bool:
 
 @one_rule(Binary)
 def _binary_one(g: Generator, node: Binary, v: Ex, env: Env) -> Ex:
+    if (test := _type_test(g, node, v)) is not None:
+        return test
     right = g.one(node.right, v, env)
     left = g.one(node.left, v, env)
     return binary(g, node.op, left, right)
+
+
+_TYPES = {"null": "{} is None", "boolean": "type({}) is bool", "string": "type({}) is str", "array": "type({}) is list",
+          "object": "type({}) is dict"}  # fmt: skip
+
+
+def _type_test(g: Generator, node: Binary, v: Ex) -> Ex | None:
+    """`type == "object"` without the name of the type."""
+    match node:
+        case Binary(op="==", left=Call(name="type", args=[], target=None), right=Literal(value=str() as name)):
+            return g.pure(_TYPES[name].format(v), "bool") if name in _TYPES else None
+    return None
 
 
 @many_rule(Binary)
@@ -125,10 +139,21 @@ def _logic_single(g: Generator, node: Logic, env: Env) -> bool:
 
 @one_rule(Logic)
 def _logic_one(g: Generator, node: Logic, v: Ex, env: Env) -> Ex:
-    left = g.one(node.left, v, env)
-    result = g.temp(truth(left), "bool")
-    with g.nested(f"if {'not ' if node.op == 'or' else ''}{result}:"):
-        g.line(f"{result} = {truth(g.one(node.right, v, env))}")
+    left = truth(g.one(node.left, v, env))
+    if left in ("True", "False"):
+        if (left == "True") is (node.op == "or"):
+            return Ex(left, "bool")
+        return g.pure(truth(g.one(node.right, v, env)), "bool")
+    with g.captured() as apart:
+        right = g.one(node.right, v, env)
+    short = g.expression(apart, right)
+    if short is not None and (right.kind == "bool" or not apart.items):
+        test = grouped(short) if right.kind == "bool" else truth(right)
+        return g.pure(f"{grouped(left)} {node.op} {grouped(test)}", "bool")
+    result = g.temp(left, "bool")
+    g.line(f"if {'not ' if node.op == 'or' else ''}{result}:")
+    apart.items.append((f"{result} = {truth(right)}", g.span))
+    g.block.items.append(apart)
     return result
 
 
@@ -155,11 +180,16 @@ def _alternative_single(g: Generator, node: Alternative, env: Env) -> bool:
 @one_rule(Alternative)
 def _alternative_one(g: Generator, node: Alternative, v: Ex, env: Env) -> Ex:
     left = g.one(node.left, v, env)
-    if isinstance(node.right, Literal) and type(node.right.value) in (str, int, bool, type(None), Decimal):
-        return g.temp(f"{g.literal(node.right.value)} if {falsity(left)} else {left}")
+    if left.kind is not None and left.kind != "bool":
+        return g.one(node.right, v, env) if left.kind == "null" else left
+    with g.captured() as apart:
+        right = g.one(node.right, v, env)
+    if (short := g.expression(apart, right)) is not None:
+        return g.pure(f"{grouped(short)} if {falsity(left)} else {left}")
     result = g.temp(left)
-    with g.nested(f"if {falsity(result)}:"):
-        g.line(f"{result} = {g.one(node.right, v, env)}")
+    g.line(f"if {falsity(result)}:")
+    apart.items.append((f"{result} = {right}", g.span))
+    g.block.items.append(apart)
     return result
 
 

@@ -43,6 +43,8 @@ def _paths(g: Generator, node: Assign, v: Ex, env: Env) -> Ex:
 def _with_value(g: Generator, node: Assign, v: Ex, env: Env, value: Ex) -> Ex:
     """Every operator but `|=`, for one output of the right side."""
     keys = static_path(node.target)
+    if keys is not None and (part := _part(g, v, keys)) is not None:
+        return _replaced(g, v, keys, value if node.op == "=" else _operated(g, node, part, value))
     if node.op == "=":
         if keys is not None:
             return g.temp(f"set_path({v}, ({_tuple(keys)}), {value}, st)")
@@ -54,6 +56,19 @@ def _with_value(g: Generator, node: Assign, v: Ex, env: Env, value: Ex) -> Ex:
     with g.function(f"{name}({old})"):
         g.line(f"return {_operated(g, node, old, value)}")
     return g.temp(f"modify({v}, {_paths(g, node, v, env)}, {name}, st)")
+
+
+def _part(g: Generator, v: Ex, keys: list[Ex | str]) -> Ex | None:
+    """What stands under the key in an object whose making is in sight."""
+    shape = g.shape(v)
+    return shape.get(keys[0]) if isinstance(shape, dict) and len(keys) == 1 else None
+
+
+def _replaced(g: Generator, v: Ex, keys: list[Ex | str], value: Ex) -> Ex:
+    shape = g.shape(v)
+    assert isinstance(shape, dict)
+    changed = {**shape, keys[0]: value}
+    return g.made(f"{{{', '.join(f'{key}: {part}' for key, part in changed.items())}}}", changed)
 
 
 def _operated(g: Generator, node: Assign, old: Ex, value: Ex) -> Ex:
@@ -77,6 +92,8 @@ def _get(g: Generator, v: Ex, keys: list[Ex | str]) -> Ex:
 def _modify(g: Generator, node: Assign, v: Ex, env: Env) -> Ex:
     keys = static_path(node.target)
     single = g.single(node.value, env)
+    if keys is not None and single and (part := _part(g, v, keys)) is not None:
+        return _replaced(g, v, keys, g.one(node.value, part, env))
     if keys is not None and single:
         new = g.one(node.value, _get(g, v, keys), env)
         return g.temp(f"set_path({v}, ({_tuple(keys)}), {new}, st)")
