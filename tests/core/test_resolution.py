@@ -58,3 +58,7 @@ def test_every_class_says_what_it_guarantees(effect_class: EffectClass) -> None:
 def test_resend_is_called_at_least_once() -> None:
     assert "at least once" in guarantee_of([N], "resend")
     assert "at most once" in guarantee_of([N], "hold")
+
+
+def test_an_inbox_tells_a_repeat_so_it_is_sent_again() -> None:
+    assert resolve_unknown([EffectClass.INBOX], **FACTS) == Resend()

@@ -49,7 +49,9 @@ def resolve_unknown(
                 return Resend()
         elif unknowns > most_resends:
             continue
-        elif effect_class is EffectClass.UPSERT or (effect_class is EffectClass.NONE and on_unknown == "resend"):
+        elif effect_class in {EffectClass.UPSERT, EffectClass.INBOX} or (
+            effect_class is EffectClass.NONE and on_unknown == "resend"
+        ):
             return Resend()
         elif effect_class is EffectClass.LOOKUP:
             return LookUp(unknown_at + settle_s)
