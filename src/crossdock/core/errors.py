@@ -55,6 +55,15 @@ class StoreError(CrossdockError):
     """The store cannot be trusted or reached: intake stops, nothing is acknowledged."""
 
 
+class NotNow(StoreError):
+    """Nothing was written, and later it may go: no room on the disk, or somebody else is writing. What comes in is
+    refused meanwhile, for its sender to send again."""
+
+
+class StoreLost(StoreError):
+    """Nobody knows what is on the disk: a flush failed. Nothing is accepted until the hub is started again."""
+
+
 class TransportError(CrossdockError):
     """No answer was had. `sent` tells whether a byte of the request may have left this machine.
 

@@ -35,7 +35,12 @@ class Store(Protocol):
     async def apply(self, work: Work) -> Committed | NotCommitted:
         """Atomic and durable when it returns. The Work's id is stored: applying the same id again changes nothing
         and answers Committed. In a group commit a refused neighbour harms nobody. Raises StoreError when the
-        outcome cannot be durable; then nothing may be acknowledged."""
+        outcome cannot be durable; then nothing may be acknowledged. That is NotNow for a Work with arrivals while there
+        is no room for more; any other Work then waits until it can be written."""
+        ...
+
+    async def refusal(self) -> str:
+        """Why nothing that comes in is accepted at this moment, for a person; "" = it is."""
         ...
 
     async def applied(self, work_id: str) -> bool:

@@ -57,7 +57,8 @@ class Context:
     """connection → account, known once its credential was read"""
     paused: dict[str, str] = field(default_factory=dict)
     """connection → why nothing is sent to it until a person acts (needs_reauth)"""
-
+    refuses: str = ""
+    """why nothing that comes in is accepted (a full disk, a failed flush); "" = it is"""
     failed: list[BaseException] = field(default_factory=list)
     """what no stage could survive (a store that cannot be trusted, a bug): the supervisor stops the hub"""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from crossdock.core.connector import Part
+from crossdock.core.errors import NotNow
 from crossdock.engine.context import Context
 from crossdock.engine.receive import Receiver
 
@@ -13,8 +16,9 @@ class Fetcher:
         self._receiver = receiver
 
     async def fetch(self, model: str, key: str, wanted_by: str) -> bool:
-        """Puts a message into the inbox that will be hydrated; once for each `wanted_by`. False when the key does not
-        say where it is from, or its connection cannot fetch this model."""
+        """Puts a message into the inbox that will be hydrated; once for each `wanted_by`, however often it is asked
+        for. While the store has no room nothing is put there, and who asks again later is served. False when the key
+        does not say where it is from, or its connection cannot fetch this model."""
         name, _, remote_id = key.partition(":")
         connection = self._context.landscape.connections.get(name)
         if connection is None or not remote_id or model not in connection.connector.fetches:
@@ -28,5 +32,6 @@ class Fetcher:
             hydrate=hydrate,
             remote_id=remote_id,
         )
-        await self._receiver.take(connection, b"", {"crossdock-fetch": model}, [part])
+        with contextlib.suppress(NotNow):
+            await self._receiver.take(connection, b"", {"crossdock-fetch": model}, [part])
         return True

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from crossdock.core import crash, json
 from crossdock.core.connector import Inbound, Part, Rejected, Reply, Webhook
-from crossdock.core.errors import CrossdockError, StoreError
+from crossdock.core.errors import CrossdockError, NotNow, StoreError, StoreLost
 from crossdock.core.flow import Connection
 from crossdock.core.ids import digest
 from crossdock.core.message import Arrival, Message, message_id
@@ -52,10 +52,19 @@ class Receiver:
         crash.at("ingest.read")
         try:
             await self.take(connection, request.body, _kept(request.headers, webhook), _split(webhook, request))
-        except StoreError:
-            return Reply(503, b"the store cannot commit right now; send it again")
+        except StoreError as error:
+            return self._refuse(error)
         crash.at("ingest.committed")
         return webhook.answer()
+
+    def _refuse(self, error: StoreError) -> Reply:
+        """Nothing is durable, so nothing is acknowledged. After a flush that failed the hub ends."""
+        if isinstance(error, NotNow | StoreLost):
+            self._context.refuses = error.what
+        if isinstance(error, StoreLost):
+            self._context.fail(error)
+        why = f" ({error.what})" if isinstance(error, NotNow) else ""
+        return Reply(503, f"the store cannot commit right now{why}; send it again".encode())
 
     async def take(
         self,

@@ -85,6 +85,13 @@ class PostgresStore:
         self._refuse_when_closed()
         return await self._committer.apply(work)
 
+    async def refusal(self) -> str:
+        try:
+            await self._rows("SELECT 1")
+        except StoreError as error:
+            return error.what
+        return ""
+
     async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
         query = (
             "INSERT INTO lanes (reader, stream, partition, position, fence, worker, until)"

@@ -93,6 +93,7 @@ def connect_writer(path: str) -> apsw.Connection:
         connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
         connection.pragma("cache_size", -WRITER_CACHE_KIB)
         connection.pragma("temp_store", "MEMORY")
+        _fold_log(connection)
         migrate(connection, path)
     except apsw.Error as error:
         connection.close()
@@ -103,11 +104,21 @@ def connect_writer(path: str) -> apsw.Connection:
     return connection
 
 
+def _fold_log(connection: apsw.Connection) -> None:
+    """Writes into the file, and flushes, what an earlier life left in the log, before anything is built on it. After a
+    flush that failed the system takes pages of the log for written that are on no disk: they are read well until the
+    power goes."""
+    connection.set_busy_timeout(BUSY_MS // 10)
+    with contextlib.suppress(apsw.BusyError, apsw.FullError):  # somebody reads, or there is no room right now
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    connection.set_busy_timeout(BUSY_MS)
+
+
 def _checkpoint(connection: apsw.Connection, database: str, pages: int) -> int:
     """After each commit: what SQLite's own `wal_autocheckpoint` does."""
     if pages >= CHECKPOINT_PAGES:
         crash.at("checkpoint.start")
-        with contextlib.suppress(apsw.BusyError):  # somebody reads: with the next commit
+        with contextlib.suppress(apsw.BusyError, apsw.FullError):  # somebody reads, or no room: with a later commit
             connection.wal_checkpoint(database, apsw.SQLITE_CHECKPOINT_PASSIVE)
     return apsw.SQLITE_OK
 

@@ -11,15 +11,18 @@ from typing import Any, Protocol, TypeVar
 
 import apsw
 
-from crossdock.core.errors import StoreError
+from crossdock.core.errors import NotNow, StoreError
 from crossdock.core.work import Committed, NotCommitted, Work
-from crossdock.stores.sqlite.writer import Writer
+from crossdock.stores.sqlite.disk import Room
+from crossdock.stores.sqlite.writer import Answer, Writer
 
 T = TypeVar("T")
 Job = Callable[[apsw.Cursor, Writer], T]
 
 GROUP = 256
 """Works in one commit at most"""
+PUT_OFF_S = 0.25
+"""Before what could not be written is tried again."""
 OTHERS = 64
 """of which at least these are for the lanes' Works, while arrivals never end"""
 
@@ -28,6 +31,10 @@ class Executor(Protocol):
     async def apply(self, work: Work) -> Committed | NotCommitted: ...
 
     async def run(self, job: Job[T]) -> T: ...
+
+    async def refusal(self) -> str:
+        """Why what comes in is refused at this moment; "" = it is not."""
+        ...
 
     def close(self) -> None:
         """After everything queued is durable."""
@@ -49,6 +56,9 @@ class Inline:
     async def run(self, job: Job[T]) -> T:
         return self._writer.run(job)
 
+    async def refusal(self) -> str:
+        return self._writer.lost.what if self._writer.lost is not None else ""
+
     def close(self) -> None:
         self._writer.close()
 
@@ -64,15 +74,18 @@ class _Waiting:
 
 
 class Threaded:
-    """One thread takes what has gathered while it wrote the last group: no timer, so an idle hub answers at once."""
+    """One thread takes what has gathered while it wrote the last group: no timer, so an idle hub answers at once.
 
-    def __init__(self, writer: Writer, name: str) -> None:
+    While the disk has no room, what comes in is refused with NotNow, and all else waits until it can be written."""
+
+    def __init__(self, writer: Writer, name: str, room: Room | None = None) -> None:
         self._writer = writer
+        self._room = room
         self._arrivals: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
         self._jobs: deque[_Waiting] = deque()
         self._wake = threading.Event()
-        self._closing = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write, name=f"store {name}", daemon=True)
         self._thread.start()
 
@@ -86,14 +99,14 @@ class Threaded:
         return result
 
     def _put(self, queue: deque[_Waiting], waiting: _Waiting) -> asyncio.Future[Any]:
-        if self._closing:
+        if self._closing.is_set():
             raise StoreError("the store is closed")
         queue.append(waiting)
         self._wake.set()
         return waiting.future
 
     def close(self) -> None:
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         self._thread.join()
 
@@ -104,13 +117,38 @@ class Threaded:
             while self._jobs or self._arrivals or self._others:
                 if self._jobs:
                     self._run(self._jobs.popleft())
+                if self._arrivals and (refusal := self._look()):
+                    _settle([(self._arrivals.popleft(), NotNow(refusal)) for _ in range(len(self._arrivals))])
                 group = self._gather()
                 if group:
-                    answers = self._writer.apply([waiting.task for waiting in group])
-                    _settle(list(zip(group, answers, strict=True)))
-            if self._closing:
+                    self._apply(group)
+            if self._closing.is_set():
                 self._writer.close()
+                if self._room is not None:
+                    self._room.close()
                 return
+
+    async def refusal(self) -> str:
+        return await self.run(lambda *_: self._look())
+
+    def _look(self) -> str:
+        return self._room.look(self._writer.reusable_bytes) if self._room is not None else ""
+
+    def _apply(self, group: list[_Waiting]) -> None:
+        answers: list[Answer | NotNow] = list(self._writer.apply([waiting.task for waiting in group]))
+        if isinstance(answers[0], NotNow) and not self._closing.is_set():
+            late = [waiting for waiting in group if not waiting.task.arrivals]
+            _settle([(waiting, answers[0]) for waiting in group if waiting.task.arrivals])
+            self._others.extendleft(reversed(late))
+            self._put_off()
+        else:
+            _settle(list(zip(group, answers, strict=True)))
+
+    def _put_off(self) -> None:
+        """Until there may be room: at once where ballast could be thrown off."""
+        thrown = self._writer.was_full and self._room is not None and self._room.full()
+        if not thrown:
+            self._closing.wait(PUT_OFF_S)
 
     def _gather(self) -> list[_Waiting]:
         reserved = min(len(self._others), OTHERS)
@@ -121,6 +159,12 @@ class Threaded:
     def _run(self, waiting: _Waiting) -> None:
         try:
             result: object = self._writer.run(waiting.task)
+        except NotNow as error:
+            if not self._closing.is_set():
+                self._jobs.appendleft(waiting)
+                self._put_off()
+                return
+            result = error
         except BaseException as error:
             result = error
         _settle([(waiting, result)])

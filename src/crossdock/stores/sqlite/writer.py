@@ -8,7 +8,7 @@ from typing import TypeVar
 import apsw
 
 from crossdock.core import crash
-from crossdock.core.errors import StoreError
+from crossdock.core.errors import NotNow, StoreError, StoreLost
 from crossdock.core.lanes import Lane
 from crossdock.core.work import Committed, NotCommitted, Work
 from crossdock.stores.batch import Batch
@@ -37,7 +37,9 @@ class Writer:
         self._heads: dict[Head, int] = {}
         self.lanes: dict[Lane, tuple[int, int]] = {}
         """lane → (position, fence)"""
-        self._lost: StoreError | None = None
+        self._lost: StoreLost | None = None
+        self.was_full = False
+        """what was put off last found no room; else somebody else was writing"""
         self._remember()
 
     def apply(self, works: Sequence[Work]) -> list[Answer]:
@@ -46,11 +48,12 @@ class Writer:
             return [self._lost] * len(works)
         try:
             return list(self._commit(works))
-        except _LOST as error:
-            return [self._lose(error)] * len(works)
         except _BUSY as error:
-            self._roll_back()
-            return [StoreError(f"{self._path}: {error}", hint="Free some space or end what holds it.")] * len(works)
+            return [self._put_off(error)] * len(works)
+        except _LOST as error:
+            if _no_room_for_index(error):
+                return [self._put_off(error)] * len(works)
+            return [self._lose(error)] * len(works)
         except Exception as error:
             self._roll_back()
             if len(works) == 1:
@@ -82,11 +85,10 @@ class Writer:
             self._cursor.execute("BEGIN IMMEDIATE")
             result = job(self._cursor, self)
             self._cursor.execute("COMMIT")
-        except _LOST as error:
-            raise self._lose(error) from error
         except _BUSY as error:
-            self._roll_back()
-            raise StoreError(f"{self._path}: {error}") from error
+            raise self._put_off(error) from error
+        except _LOST as error:
+            raise (self._put_off(error) if _no_room_for_index(error) else self._lose(error)) from error
         except BaseException:
             self._roll_back()
             raise
@@ -96,20 +98,42 @@ class Writer:
         return self._now()
 
     @property
+    def lost(self) -> StoreLost | None:
+        """Why nothing can be written any more."""
+        return self._lost
+
+    def reusable_bytes(self) -> int:
+        """Inside the file, freed by what was removed."""
+        if self._lost is not None:
+            return 0
+        return int(self._connection.pragma("freelist_count")) * int(self._connection.pragma("page_size"))
+
+    @property
     def streams(self) -> dict[str, int]:
         return self._streams
 
     def close(self) -> None:
+        if self.was_full:
+            self._keep_log()
         self._connection.close()
 
-    def _lose(self, error: apsw.Error) -> StoreError:
+    def _put_off(self, error: apsw.Error) -> StoreError:
+        self._roll_back()
+        self.was_full = not isinstance(error, apsw.BusyError | apsw.LockedError)
+        return self._lost or NotNow(f"{self._path}: {error}", hint="Free some space, or end what holds it.")
+
+    def _lose(self, error: apsw.Error) -> StoreLost:
         # Closing would flush the file once more, and a success then would prove nothing.
-        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        self._lost = StoreError(
+        self._keep_log()
+        self._lost = StoreLost(
             f"{self._path} can no longer be written: {error}",
             hint="Nothing more is accepted. Mend the disk, then start the hub again: what was acknowledged is there.",
         )
         return self._lost
+
+    def _keep_log(self) -> None:
+        """Closing leaves the log as it is: the next life folds it into the file."""
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
     def _roll_back(self) -> None:
         try:
@@ -133,3 +157,8 @@ class Writer:
                 "SELECT reader, stream, partition, position, fence FROM lanes"
             )
         }
+
+
+def _no_room_for_index(error: apsw.Error) -> bool:
+    """The log's index in shared memory could not grow: nothing of the transaction was written."""
+    return getattr(error, "extendedresult", 0) in {apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP}
