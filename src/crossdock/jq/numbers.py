@@ -122,27 +122,6 @@ def add(a: Any, b: Any, meter: Meter) -> Any:
     raise binary_error(a, b, "added")
 
 
-def total(v: Any, meter: Meter) -> Any:
-    """`add`: null for nothing; texts and arrays are put together at once."""
-    from crossdock.jq.runtime import elements
-
-    items = elements(v)
-    meter.charge(len(items) + 1)
-    if not items:
-        return None
-    kinds = set(map(type, items))
-    if kinds == {str}:
-        meter.text(sum(map(len, items)))
-        return "".join(items)
-    if kinds == {list}:
-        meter.array(sum(map(len, items)))
-        return [item for part in items for item in part]
-    found = items[0]
-    for item in items[1:]:
-        found = found + item if type(found) is int and type(item) is int else add(found, item, meter)
-    return found
-
-
 def subtract(a: Any, b: Any, meter: Meter) -> Any:
     ta, tb = type(a), type(b)
     if (ta is Decimal and (tb is Decimal or tb is int)) or (tb is Decimal and ta is int):
@@ -223,7 +202,7 @@ def divide(a: Any, b: Any, meter: Meter) -> Any:
         if ta is float or tb is float:
             return from_double(to_double(a) / to_double(b))
         try:
-            return _DIVIDE.divide(Decimal(a), Decimal(b))
+            return _DIVIDE.divide(a, b)
         except DecimalException:
             raise too_long() from None
     if ta is str and tb is str:

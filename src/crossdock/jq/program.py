@@ -35,14 +35,14 @@ _RUNTIME: dict[str, Any] = {
     **{
         name: getattr(module, name)
         for module, names in {
-            numbers: ("add", "total", "subtract", "multiply", "divide", "modulo", "negate", "from_double"),
+            numbers: ("add", "subtract", "multiply", "divide", "modulo", "negate", "from_double"),
             order: ("equal", "less"),
             values: ("entry_key", "put_entry"),
             edit: ("get_path", "set_path", "assign", "modify"),
             runtime: (
                 "get", "get_slice", "members", "sequence", "elements", "keyed_elements", "object_key",
-                "SIZED", "keyed", "to_string", "counting", "descend", "descend_paths", "limited", "skipped", "astray",
-                "astray_at", "astray_through",
+                "SIZED", "total", "keyed", "to_string", "counting", "descend", "descend_paths", "limited", "skipped",
+                "astray", "astray_at", "astray_through",
             ),
         }.items()
         for name in names

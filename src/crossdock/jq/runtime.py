@@ -10,7 +10,7 @@ from typing import Any
 
 from crossdock.jq.budget import STEPS_BETWEEN_CHECKS, Meter
 from crossdock.jq.errors import RunError
-from crossdock.jq.numbers import NUMBERS, within_reach
+from crossdock.jq.numbers import NUMBERS, add, within_reach
 from crossdock.jq.text import shown, shown_as, to_text, type_name
 
 
@@ -154,6 +154,25 @@ def to_string(v: Any, meter: Meter) -> str:
     return v if type(v) is str else to_text(v, meter)
 
 
+def total(v: Any, meter: Meter) -> Any:
+    """`add`: null for nothing; texts and arrays are put together at once."""
+    items = elements(v)
+    if not items:
+        return None
+    meter.charge(len(items))
+    found = items[0]
+    kind = type(found)
+    if kind is str and set(map(type, items)) == {str}:
+        meter.text(sum(map(len, items)))
+        return "".join(items)
+    if kind is list and set(map(type, items)) == {list}:
+        meter.array(sum(map(len, items)))
+        return [item for part in items for item in part]
+    for item in items[1:]:
+        found = found + item if type(found) is int and type(item) is int else add(found, item, meter)
+    return found
+
+
 # -- loops
 
 
@@ -180,8 +199,6 @@ def _charged(numbers: Iterable[Any], meter: Meter) -> Iterator[Any]:
 
 
 def _stepping(start: Any, end: Any, step: Any, meter: Meter) -> Iterator[Any]:
-    from crossdock.jq.numbers import add
-
     while (step > 0 and start < end) or (step < 0 and start > end) or (step == 0 and start < end):
         meter.charge(1)
         yield start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossdock.jq.budget import Meter
+from crossdock.jq.budget import BYTES_PER_STEP, Meter
 from crossdock.jq.builtins.registry import native
 from crossdock.jq.builtins.values import length
 from crossdock.jq.errors import RunError
@@ -142,7 +142,9 @@ def join(v: Any, separator: Any, meter: Meter) -> Any:
         return ""
     if type(separator) is str:
         try:
-            meter.text(sum(map(len, found)) + len(separator) * len(found))
+            size = sum(map(len, found)) + len(separator) * len(found)
+            if size > BYTES_PER_STEP:
+                meter.text(size)
             return separator.join(found)
         except TypeError:
             pass  # not only texts

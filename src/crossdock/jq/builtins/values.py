@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from crossdock.jq.budget import Meter
@@ -38,10 +38,12 @@ def fromjson(v: Any) -> Any:
 def tonumber(v: Any) -> Any:
     kind = type(v)
     if kind is str:
-        digits = v.replace(".", "", 1)
-        if (digits.isdigit() and digits.isascii()) or _NUMBER_TEXT(v):
+        if not v.strip("0123456789.") or _NUMBER_TEXT(v):
             try:
-                return int(v) if digits is v and v.isdigit() else Decimal(v)
+                return int(v) if v.isdigit() else Decimal(v)
+            except InvalidOperation:  # no digit, several points, or an exponent out of reach
+                if _NUMBER_TEXT(v):
+                    raise too_long() from None
             except (ValueError, ArithmeticError):
                 raise too_long() from None
     elif kind in NUMBERS:

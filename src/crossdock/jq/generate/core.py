@@ -152,9 +152,12 @@ class Writer:
 
     def pure(self, expression: str, kind: str | None = None) -> Ex:
         """A temporary whose expression neither fails nor does anything: left out if nobody asks for it."""
+        made = expression[0] in "[{"
+        if not made and (known := self.cached(expression)) is not None:
+            return known
         found = self.temp(expression, kind)
         self._pure.add(found)
-        return found
+        return found if made else self.remember(expression, found)
 
     def shared(self, expression: str, kind: str | None = None) -> Ex:
         """A temporary for an expression that gives the same again: computed once where it is in sight."""

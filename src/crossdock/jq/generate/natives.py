@@ -31,6 +31,9 @@ def in_place(g: Generator, name: str, v: Ex, args: list[Ex]) -> Ex | None:
         return g.shared(f"len({v}) if type({v}) in SIZED else {native_function(g, name, 0)}({v})", "num")
     if (name, len(args)) == ("tostring", 0):
         return v if v.kind == "str" else g.shared(f"{v} if type({v}) is str else to_string({v}, st)", "str")
+    if (name, len(args)) == ("ascii_downcase", 0) and v.kind in (None, "str"):
+        plain = f"{v}.lower() if type({v}) is str and {v}.isascii()"
+        return g.shared(f"{plain} else {native_function(g, name, 0)}({v})", "str")
     ordinary = _OF_TEXT.get((name, len(args)))
     if ordinary is None or v.kind not in (None, "str") or args[0].kind != "str" or args[0].isidentifier():
         return None
