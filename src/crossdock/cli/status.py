@@ -47,6 +47,7 @@ async def _status(place: Place) -> Mapping[str, Any]:
         "hub": place.name,
         "environment": place.environment,
         "running": running is not None,
+        "refuses": running.get("refuses", "") if running else None,
         "connections": list(connections.values()),
         "flows": list(flows.values()),
     }
@@ -88,7 +89,13 @@ def _connection(name: str, states: Mapping[str, int], running: Mapping[str, Any]
         **{str(state): states.get(state, 0) for state in MessageState},
         "paused": running["paused"].get(name, "") if running else None,
         "breaker_open": name in running["in_trouble"] if running else None,
+        "failing_polls": _failing_polls(name, running.get("failing_polls", {})) if running else None,
     }
+
+
+def _failing_polls(name: str, failing: Mapping[str, str]) -> dict[str, str]:
+    """Poll → why it brings nothing in, of this connection."""
+    return {poll.removeprefix(f"{name}/"): why for poll, why in failing.items() if poll.startswith(f"{name}/")}
 
 
 def _flow(name: str, states: Mapping[str, int], lag: int, waiting_s: float | None) -> dict[str, Any]:
@@ -122,12 +129,17 @@ def _tell(shown: Mapping[str, Any]) -> None:
 def _state(row: Mapping[str, Any]) -> str:
     if row["paused"]:
         return f"paused: {row['paused']}"
-    return "in trouble: its breaker is open" if row["breaker_open"] else ""
+    if row["breaker_open"]:
+        return "in trouble: its breaker is open"
+    return "; ".join(f"its poll {poll} fails: {why}" for poll, why in (row["failing_polls"] or {}).items())
 
 
 def _tell_what_needs_a_person(shown: Mapping[str, Any]) -> None:
     waiting = {state: sum(row[state] for row in shown["flows"]) for state in FOR_A_PERSON}
     quarantined = sum(row["quarantined"] for row in shown["connections"])
+    if shown["refuses"]:
+        say("")
+        say(f"! nothing that comes in is accepted: {shown['refuses']}")
     lines = [
         (waiting[DeliveryState.HELD], "held, for a person to decide: crossdock holds list"),
         (waiting[DeliveryState.DEAD], "dead: crossdock dead-letters list"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 
 LONGEST_WORDS = 300
@@ -10,8 +11,9 @@ LONGEST_WORDS = 300
 def bug_in(what: str, *, words: bool = True) -> str:
     """Of the exception being handled: its kind, its place and, at some length, its words. The words may quote the value
     that was at fault: without them where that could be a secret."""
-    lines = traceback.format_exc().strip().splitlines()
-    places = [line.strip() for line in lines if line.strip().startswith("File ")]
-    where = places[-1].removeprefix("File ").replace('"', "") if places else ""
-    said = lines[-1][:LONGEST_WORDS] if words else lines[-1].partition(":")[0]
-    return f"the connector's code for {what} failed: {said} ({where})"
+    error = sys.exc_info()[1]
+    assert error is not None, "only while an exception is handled"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:LONGEST_WORDS] if words else ""
+    kind = type(error).__name__ + (f": {said}" if said else "")
+    return f"the connector's code for {what} failed: {kind} ({place.filename}, line {place.lineno}, in {place.name})"

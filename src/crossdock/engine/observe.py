@@ -30,8 +30,10 @@ class Gauges(Protocol):
     def set_lag(self, flow: str, events: int) -> None: ...
     def set_oldest_waiting(self, flow: str, seconds: float) -> None: ...
     def set_open(self, flow: str, state: str, amount: int) -> None: ...
+    def set_refusing(self, *, is_refusing: bool) -> None: ...
     def set_breaker(self, connection: str, *, is_open: bool) -> None: ...
     def set_paused(self, connection: str, *, is_paused: bool) -> None: ...
+    def set_failing(self, connection: str, poll: str, *, is_failing: bool) -> None: ...
 
 
 async def last_instant(store: Store) -> float:
@@ -60,12 +62,20 @@ class Observer:
             await self._context.clock.sleep(EVERY_S)
 
     async def once(self) -> None:
+        await self._intake()
         tallies = await self._context.store.tallies()
         for flow in self._context.landscape.flows:
             await self._flow(flow, tallies)
         for connection in self._context.landscape.connections:
             self._connection(connection, tallies.get(("message", connection, MessageState.QUARANTINED), 0))
+        self._polls()
         await self._mark()
+
+    async def _intake(self) -> None:
+        why = self._context.refuses = await self._context.store.refusal()
+        self._gauges.set_refusing(is_refusing=bool(why))
+        if self._news("intake", "refuses", bool(why), at_first=False):
+            log.warning("nothing more is accepted" if why else "what comes in is accepted again", why=why)
 
     async def _flow(self, flow: str, tallies: Mapping[tuple[str, str, str], int]) -> None:
         store = self._context.store
@@ -89,6 +99,19 @@ class Observer:
             log.warning("destination in trouble" if in_trouble else "destination is well again", connection=name)
         if self._news(name, "quarantined", quarantined, at_first=0):
             log.warning("messages in quarantine", connection=name, amount=quarantined)
+
+    def _polls(self) -> None:
+        failing = self._hub.failing_polls()
+        for poller in self._hub.pollers:
+            connection, _, poll = poller.name.partition("/")
+            why = failing.get(poller.name, "")
+            self._gauges.set_failing(connection, poll, is_failing=bool(why))
+            if not self._news(poller.name, "poll", why, at_first=""):
+                continue
+            if why:
+                log.warning("a poll brings nothing in, and is tried again", connection=connection, poll=poll, why=why)
+            else:
+                log.info("a poll is well again", connection=connection, poll=poll)
 
     def _news(self, name: str, what: str, value: object, *, at_first: object) -> bool:
         """Whether it differs from what was last told."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from crossdock.core import crash, json
@@ -75,6 +75,10 @@ class Hub:
         runs += [stage.run() for stage in self.pollers]
         self._reading += [self._watched(run) for run in runs]
         self.ready = True
+
+    def failing_polls(self) -> Mapping[str, str]:
+        """`connection/poll` → why its last page could not be had."""
+        return {poller.name: poller.trouble for poller in self.pollers if poller.trouble}
 
     async def failed(self) -> BaseException:
         """Returns when a stage met what it cannot survive."""

@@ -89,7 +89,13 @@ class Acts:
         """What only the running hub knows."""
         context = self._hub.context
         in_trouble = [name for name, account in context.accounts.items() if self._hub.exchanger.in_trouble(account)]
-        return {"paused": dict(context.paused), "in_trouble": sorted(in_trouble), "ready": self._hub.ready}
+        return {
+            "paused": dict(context.paused),
+            "in_trouble": sorted(in_trouble),
+            "ready": self._hub.ready,
+            "failing_polls": self._hub.failing_polls(),
+            "refuses": context.refuses,
+        }
 
     # --- deliveries ---------------------------------------------------------------------------------------------
 

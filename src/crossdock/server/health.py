@@ -23,8 +23,13 @@ class Health:
     def ready(self) -> Reply:
         """It takes webhooks. A paused connection or an open breaker is no reason to send them elsewhere: it is said."""
         context = self._hub.context
-        ready = self._hub.ready and not context.failed
-        body = {"status": "ready" if ready else "not ready", "paused": sorted(context.paused)}
+        ready = self._hub.ready and not context.failed and not context.refuses
+        body = {
+            "status": "ready" if ready else "not ready",
+            "paused": sorted(context.paused),
+            "failing_polls": sorted(self._hub.failing_polls()),
+            "why": context.refuses,
+        }
         return Reply(200 if ready else 503, json.encode(body), JSON)
 
     def metrics(self) -> Reply:

@@ -54,8 +54,10 @@ class Metrics:
         self._lag = gauge("lag_events", "Events that the flow has not planned yet.", "flow")
         self._oldest = gauge("oldest_waiting_seconds", "Age of the oldest delivery that is not settled.", "flow")
         self._open = gauge("open_deliveries", "Deliveries that are not settled, by state.", "flow", "state")
+        self._refusing = gauge("intake_refused", "1 while nothing that comes in is accepted.")
         self._breaker = gauge("breaker_open", "1 while the connection's breaker is open.", "connection")
         self._paused = gauge("connection_paused", "1 while only a person can help the connection.", "connection")
+        self._failing = gauge("poll_failing", "1 while the poll cannot be read.", "connection", "poll")
         self._receive_s = self._histogram("receive_seconds", "From request to durable.", _SECONDS, "connection")
         self._exchange_s = self._histogram("exchange_seconds", "From request to whole answer.", _SECONDS, "connection")
         self._end_to_end_s = self._histogram("end_to_end_seconds", "From event to delivered.", _LONG_SECONDS, "flow")
@@ -99,11 +101,17 @@ class Metrics:
     def set_open(self, flow: str, state: str, amount: int) -> None:
         self._of(self._open, flow, state).set(amount)
 
+    def set_refusing(self, *, is_refusing: bool) -> None:
+        self._refusing.set(is_refusing)
+
     def set_breaker(self, connection: str, *, is_open: bool) -> None:
         self._of(self._breaker, connection).set(is_open)
 
     def set_paused(self, connection: str, *, is_paused: bool) -> None:
         self._of(self._paused, connection).set(is_paused)
+
+    def set_failing(self, connection: str, poll: str, *, is_failing: bool) -> None:
+        self._of(self._failing, connection, poll).set(is_failing)
 
     def exposition(self) -> tuple[bytes, str]:
         """The text that Prometheus reads, and its content type."""
