@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -22,6 +21,7 @@ from crossdock.stores.postgres.committer import Committer
 from crossdock.stores.postgres.opening import LOCK, connect, driver
 from crossdock.stores.postgres.retention import prune
 from crossdock.stores.postgres.shapes import ARRIVAL, ATTEMPT, EFFECT, EXCHANGE, ref_of
+from crossdock.stores.steady import steady_clock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,12 +34,12 @@ class PostgresStore:
     be reached, or the schema is newer than this program.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, url: str, *, now: Callable[[], float] | None = None) -> None:
         driver()
         self._url = url
-        self._now = now
+        self._now = now or steady_clock()
         self._opening: asyncio.Task[Any] | None = None
-        self._committer = Committer(self._opened, now)
+        self._committer = Committer(self._opened, self._now)
         self._closed = False
 
     async def _opened(self) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +28,7 @@ from crossdock.stores.sqlite.opening import MEMORY, Holder, connect_reader, conn
 from crossdock.stores.sqlite.queue import Executor, Inline, Threaded
 from crossdock.stores.sqlite.retention import prune
 from crossdock.stores.sqlite.writer import Writer
+from crossdock.stores.steady import steady_clock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,7 +95,8 @@ class SqliteStore:
 
     `executor="thread"`: one writer thread with group commit, reads in a small pool; for a hub. `"inline"`: everything
     happens in the caller before the call returns; for simulation, and for `path=":memory:"`.
-    `now` dates payloads and Work ids for retention; a simulation gives its own clock's.
+    `now` dates payloads and Work ids for retention: by default a clock that no jump of the wall's moves; a simulation
+    gives its own.
     Raises StoreError when the file is held by another hub, is newer than this program, or cannot be used.
     """
 
@@ -104,7 +105,7 @@ class SqliteStore:
         path: str | Path,
         *,
         executor: Literal["thread", "inline"] = "thread",
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
     ) -> None:
         name = str(path)
         if name == MEMORY and executor != "inline":
@@ -115,7 +116,7 @@ class SqliteStore:
             self._holder.take()
         try:
             connection = connect_writer(name)
-            writer = Writer(connection, name, now)
+            writer = Writer(connection, name, now or steady_clock())
         except BaseException:
             self._let_go()
             raise
