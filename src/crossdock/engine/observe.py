@@ -12,6 +12,7 @@ from crossdock.core.event import STREAM
 from crossdock.core.states import OPEN, SETTLED, DeliveryState, MessageState
 from crossdock.core.store import Store
 from crossdock.core.work import CellWrite, Work
+from crossdock.engine import intake
 from crossdock.engine.supervise import Hub
 
 EVERY_S = 5.0
@@ -72,10 +73,9 @@ class Observer:
         await self._mark()
 
     async def _intake(self) -> None:
-        why = self._context.refuses = await self._context.store.refusal()
+        why = await self._context.store.refusal()
+        intake.note(self._context, why)
         self._gauges.set_refusing(is_refusing=bool(why))
-        if self._news("intake", "refuses", bool(why), at_first=False):
-            log.warning("nothing more is accepted" if why else "what comes in is accepted again", why=why)
 
     async def _flow(self, flow: str, tallies: Mapping[tuple[str, str, str], int]) -> None:
         store = self._context.store

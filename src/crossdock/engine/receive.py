@@ -15,6 +15,7 @@ from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import CellWrite, Committed, Payload, Work
+from crossdock.engine import intake
 from crossdock.engine.context import Context
 
 LONGEST_REASON = 500
@@ -60,7 +61,7 @@ class Receiver:
     def _refuse(self, error: StoreError) -> Reply:
         """Nothing is durable, so nothing is acknowledged. After a flush that failed the hub ends."""
         if isinstance(error, NotNow | StoreLost):
-            self._context.refuses = error.what
+            intake.note(self._context, error.what)
         if isinstance(error, StoreLost):
             self._context.fail(error)
         why = f" ({error.what})" if isinstance(error, NotNow) else ""
