@@ -224,6 +224,13 @@ def test_settings_of_the_caller_win(write: Write) -> None:
     assert connector.settings.base_url == "http://127.0.0.1:9"  # type: ignore[attr-defined]
 
 
+def test_how_long_a_connection_waits_for_an_answer_is_in_seconds(write: Write) -> None:
+    shop = "connector: shopify\nsettings: {shop: a.myshopify.com, currency: CAD}\n"
+    files = {"connections/patient.yaml": shop, "connections/hasty.yaml": shop + "timeout: 500ms\n"}
+    connections = load_landscape(write(files)).connections
+    assert (connections["patient"].deadline_s, connections["hasty"].deadline_s) == (30.0, 0.5)
+
+
 def test_a_connection_without_webhooks_has_none(write: Write) -> None:
     shop = "connector: shopify\nsettings: {shop: a.myshopify.com, currency: CAD}\nwebhook: false\n"
     assert load_landscape(write({"connections/shop.yaml": shop})).connections["shop"].connector.webhook is None

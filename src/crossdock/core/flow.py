@@ -101,6 +101,8 @@ class Connection:
     """poll name → seconds between rounds"""
     public_url: str = ""
     """the URL under which its webhooks reach the hub, as the sender signs it; "" = as the request says"""
+    deadline_s: float = 30.0
+    """for one answer, in all, where something is read that no flow asked for: what came as an id, a poll's page"""
 
 
 @dataclass(frozen=True, slots=True)

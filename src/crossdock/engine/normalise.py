@@ -6,12 +6,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
 from crossdock.core import crash, json
-from crossdock.core.errors import CredentialError, CrossdockError, ForAPerson, NotJson
+from crossdock.core.errors import CredentialError, CrossdockError
 from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Connection, Flow, Inlet, MapFailed
 from crossdock.core.keys import native_key
@@ -19,7 +19,6 @@ from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.message import Message
 from crossdock.core.routing import is_stale, verb_of
 from crossdock.core.states import MessageState
-from crossdock.core.verdict import Refused
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
 from crossdock.core.xref import CrossReference, LinkState
@@ -27,23 +26,14 @@ from crossdock.engine.context import Context
 from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.leases import Leases
-from crossdock.engine.reads import ReadFailed, run_reads
 from crossdock.engine.receive import payload_of
+from crossdock.engine.records import Quarantine, Records, must_be_fetched
 
 BATCH = 128
 IDLE_S = 5.0
+FETCHES = 4
+"""under way at once; what comes meanwhile gathers, to be fetched together"""
 MAJOR = 1
-
-
-class Stuck(NamedTuple):
-    """Why a record cannot be had right now, and until when to wait."""
-
-    until: float
-    why: str
-
-
-class Quarantine(Exception):
-    """This message cannot be understood; `reason` is for a person."""
 
 
 @dataclass(slots=True)
@@ -61,36 +51,87 @@ class Normaliser:
 
     def __init__(self, context: Context, exchanger: Exchanger, connection: Connection, leases: Leases) -> None:
         self._context = context
-        self._exchanger = exchanger
+        self._records = Records(context, exchanger, connection)
         self._connection = connection
+        self._signal = f"inbox/{connection.name}"
         self._leases = leases
         self._account = ""
         self._linked: dict[str, bool] = {}
         self.lanes = lanes_of("normalise", f"inbox/{connection.name}")
         self._not_before: dict[Lane, float] = {}
+        self._fetching: dict[asyncio.Task[None], set[Lane]] = {}
+        self._aside: set[Lane] = set()
+        """lanes that wait for what is being fetched, or for their turn to fetch"""
         self._turn = asyncio.Lock()
-        """held from asking what is known of entities to the commit that changes it: a person's `again` runs beside"""
+        """held from asking what is known of entities to the commit that changes it: what was fetched, and a person's
+        `again`, run beside"""
 
     async def run(self) -> None:
-        signal = f"inbox/{self._connection.name}"
-        while True:
-            if not await self._context.is_connected(self._connection.name):
-                await self._context.signals.wait(signal, 1.0)
-                continue
-            now = self._context.clock.now()
-            held = self._leases.positions(self.lanes)
-            after = {lane: number for lane, number in held.items() if self._not_before.get(lane, 0.0) <= now}
-            messages = await self._context.store.read(after, BATCH) if after else ()
-            if not messages:
-                waits = [at - now for at in self._not_before.values() if at > now]
-                await self._context.signals.wait(signal, min([IDLE_S, *waits]))
-                continue
-            await self.normalise([message for message in messages if isinstance(message, Message)])
+        try:
+            while True:
+                await self._round()
+        finally:
+            for task in self._fetching:
+                task.cancel()
+            await asyncio.gather(*self._fetching, return_exceptions=True)
+
+    async def _round(self) -> None:
+        """What is at hand is normalised at once. What must be fetched first is, beside this, and its lanes wait for it:
+        a platform that does not answer holds up no other lane."""
+        if not await self._context.is_connected(self._connection.name):
+            await self._context.signals.wait(self._signal, 1.0)
+            return
+        now = self._context.clock.now()
+        held = self._leases.positions(self.lanes)
+        free = held.keys() - self._aside
+        after = {lane: held[lane] for lane in held if lane in free and self._not_before.get(lane, 0.0) <= now}
+        messages = await self._context.store.read(after, BATCH) if after else ()
+        at_hand, to_fetch = self._parted([message for message in messages if isinstance(message, Message)])
+        if to_fetch:
+            self._fetch(to_fetch)
+        if at_hand:
+            await self.normalise(at_hand)
+        elif not to_fetch:
+            waits = [at - now for at in self._not_before.values() if at > now]
+            await self._context.signals.wait(self._signal, min([IDLE_S, *waits]))
+
+    def _parted(self, messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
+        """Each lane's messages up to the first whose record must be fetched; and those of the lanes that begin with
+        such a one."""
+        at_hand: list[Message] = []
+        to_fetch: list[Message] = []
+        begins_with_fetch: dict[Lane, bool] = {}
+        cut_off: set[Lane] = set()
+        for message in messages:
+            lane, fetched = self.lanes[message.partition], must_be_fetched(message)
+            if begins_with_fetch.setdefault(lane, fetched):
+                to_fetch.append(message)
+            elif fetched or lane in cut_off:
+                cut_off.add(lane)
+            else:
+                at_hand.append(message)
+        return at_hand, to_fetch
+
+    def _fetch(self, messages: Sequence[Message]) -> None:
+        lanes = {self.lanes[message.partition] for message in messages}
+        self._aside |= lanes
+        if len(self._fetching) >= FETCHES:
+            return  # they are read again when one of those under way has ended
+        task = asyncio.create_task(self.normalise(messages))
+        self._fetching[task] = lanes
+        task.add_done_callback(self._fetched)
+
+    def _fetched(self, task: asyncio.Task[None]) -> None:
+        del self._fetching[task]
+        self._aside = set().union(*self._fetching.values())
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._context.fail(error)
+        self._context.signals.ring(self._signal)
 
     async def normalise(self, messages: Sequence[Message]) -> None:
         """One commit. Messages whose record cannot be had right now stop their lane, for a while, and no other."""
         self._account = await self._context.account(self._connection.name)
-        records, stuck = await self._records(messages)
+        records, stuck = await self._records.of(messages)
         ready: list[Message] = []
         stopped: set[Lane] = set()  # by this batch: the wait itself may be over by now
         for message in messages:
@@ -107,62 +148,6 @@ class Normaliser:
             if message.state is MessageState.RECEIVED:
                 await self._one(message, records, draft)
         await self._commit(ready, draft)
-
-    # --- records ------------------------------------------------------------------------------------------------
-
-    async def _records(self, messages: Sequence[Message]) -> tuple[Mapping[str, Any], Mapping[str, Stuck]]:
-        """(message id → its record, decoded, or the Quarantine it ends in; message id → when to try again, and why)."""
-        bodies = await self._context.store.payloads([message.body for message in messages])
-        records: dict[str, Any] = {}
-        stuck: dict[str, Stuck] = {}
-        to_fetch: dict[str, list[Message]] = {}
-        for message in messages:
-            if message.state not in {MessageState.RECEIVED, MessageState.QUARANTINED}:
-                continue
-            if message.hydrate:
-                to_fetch.setdefault(message.hydrate, []).append(message)
-                continue
-            records[message.id] = _decode(bodies.get(message.body.id))
-        for name, wanting in to_fetch.items():
-            await self._hydrate(name, wanting, records, stuck)
-        return records, stuck
-
-    async def _hydrate(
-        self, name: str, messages: Sequence[Message], records: dict[str, Any], stuck: dict[str, Stuck]
-    ) -> None:
-        """Fetches what is not kept beside its message already."""
-        hydrate = self._connection.connector.hydrates.get(name)
-        if hydrate is None:
-            unknown = Quarantine(f"its connector does not know how to fetch {name!r}")
-            records.update((message.id, unknown) for message in messages)
-            return
-        size = max(hydrate.batch_size, 1)
-        kept = {message.id: await self._context.store.record(message.id) for message in messages}
-        known = await self._context.store.payloads([ref for ref in kept.values() if ref is not None])
-        for message in messages:
-            ref = kept[message.id]
-            if ref is not None and ref.id in known:
-                records[message.id] = _decode(known[ref.id])
-        missing = [message for message in messages if message.id not in records]
-        for start in range(0, len(missing), size):
-            chunk = missing[start : start + size]
-            steps = hydrate.fetch({message.id: message.remote_id for message in chunk})
-            what = f"the record behind {name!r}"
-            try:
-                fetched = await run_reads(self._context, self._exchanger, self._connection.name, steps, what)
-            except ReadFailed as failed:
-                for message in chunk:
-                    if isinstance(failed.verdict, Refused):
-                        records[message.id] = Quarantine(f"its record cannot be read: {failed.verdict.why}")
-                    else:
-                        wait_s = getattr(failed.verdict, "wait_s", None) or 2.0
-                        stuck[message.id] = Stuck(self._context.clock.now() + wait_s, failed.verdict.why)
-                continue
-            except ForAPerson as error:
-                records.update((message.id, Quarantine(error.what)) for message in chunk)
-                continue
-            for message in chunk:
-                records[message.id] = fetched.get(message.id)
 
     # --- one message --------------------------------------------------------------------------------------------
 
@@ -304,7 +289,7 @@ class Normaliser:
         """A quarantined message, on a person's word: read anew, with today's maps. Its lane's position stays. Returns
         why it is still not understood, "" when it is. Raises CrossdockError when that cannot be found out now."""
         self._account = await self._context.account(self._connection.name)
-        records, stuck = await self._records([message])
+        records, stuck = await self._records.of([message])
         if message.id in stuck:
             raise CrossdockError(
                 f"its record cannot be read right now: {stuck[message.id].why}", hint="try it again in a while"
@@ -366,15 +351,6 @@ class Normaliser:
                 known[entity] = newest[entity] = Entity(*entity, version=event.version, event_id=event.id)
             ordered.append(event)
         return ordered, newest
-
-
-def _decode(body: bytes | None) -> Any:
-    if body is None:
-        return Quarantine("its bytes are not in the store any more")
-    try:
-        return json.decode(body)
-    except NotJson as error:
-        return Quarantine(error.what)
 
 
 def _kind(value: object) -> str:

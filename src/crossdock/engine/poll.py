@@ -65,7 +65,8 @@ class Poller:
         cell = await self._context.store.cell(self._cell)
         cursor: Any = json.decode(cell.value) if cell is not None else None
         steps = self._poll.read(cursor, self._context.clock.civil())
-        page = await run_reads(self._context, self._exchanger, self._connection.name, steps, self._what)
+        name, deadline_s = self._connection.name, self._connection.deadline_s
+        page = await run_reads(self._context, self._exchanger, name, steps, self._what, deadline_s)
         if page.more and page.cursor == cursor:
             raise ForAPerson(f"{self._what} says that more waits, and would read the same page again")
         body = json.encode({"poll": self._poll.name, "parts": [part.identity for part in page.parts]})

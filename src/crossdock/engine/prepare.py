@@ -252,9 +252,8 @@ class Prepared:
     async def find(self, outbound: Outbound) -> Found | None:
         """Raises ReadFailed, ForAPerson."""
         action, connection = self._flow.action, self._flow.connection
-        return await run_reads(
-            self._context, self._exchanger, connection, action.find(outbound), f"{action.name}'s find"
-        )
+        what, deadline_s = f"{action.name}'s find", self._flow.deadline_s
+        return await run_reads(self._context, self._exchanger, connection, action.find(outbound), what, deadline_s)
 
 
 def _linked(reference: CrossReference | None) -> bool:

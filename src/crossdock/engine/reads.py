@@ -9,7 +9,7 @@ from crossdock.core.errors import ForAPerson
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
-from crossdock.engine.exchange import Exchanger
+from crossdock.engine.exchange import DEADLINE_S, Exchanger
 
 T = TypeVar("T")
 
@@ -22,9 +22,12 @@ class ReadFailed(Exception):
         self.verdict = verdict
 
 
-async def run_reads(context: Context, exchanger: Exchanger, connection: str, steps: Steps[T], what: str) -> T:
-    """Drives the steps to their result. Raises ReadFailed with the first verdict that is not Done, and ForAPerson where
-    the steps stop by themselves; if that is a defect of the connector's code for `what`, its words say so."""
+async def run_reads(
+    context: Context, exchanger: Exchanger, connection: str, steps: Steps[T], what: str, deadline_s: float = DEADLINE_S
+) -> T:
+    """Drives the steps to their result, with `deadline_s` for each answer. Raises ReadFailed with the first verdict
+    that is not Done, and ForAPerson where the steps stop by themselves; if that is a defect of the connector's code for
+    `what`, its words say so."""
     answer: Any = None
     while True:
         try:
@@ -40,7 +43,7 @@ async def run_reads(context: Context, exchanger: Exchanger, connection: str, ste
             await context.clock.sleep(step.wait_s)
             answer = None
             continue
-        verdict = (await exchanger.send(connection, step)).verdict
+        verdict = (await exchanger.send(connection, step, deadline_s=deadline_s)).verdict
         if not isinstance(verdict, Done | Items):
             raise ReadFailed(verdict)
         answer = verdict

@@ -53,7 +53,8 @@ def build_connection(
         what = f"nothing says what the webhooks of {name} mean, so they are all ignored"
         hint = "add `maps:` with a topic (or `*`) and a file in maps/"
         problems.append(document.problem(("settings",), what, hint, severity="warning"))
-    return Connection(name, connector, inlets, _polls(source, connector, problems), public_url)
+    polls = _polls(source, connector, problems)
+    return Connection(name, connector, inlets, polls, public_url, said.timeout)
 
 
 def _configured(

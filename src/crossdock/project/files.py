@@ -247,6 +247,13 @@ class ConnectionFile(Written):
         "replaces one; `*` catches topics without a map.",
         examples=[{"order.paid": "inbound-order.jq"}],
     )
+    timeout: Duration = Field(
+        default=30.0,
+        ge=0.1,
+        le=600,
+        description="For one answer, when the hub reads what came as an id alone, or polls. A flow has its own.",
+        examples=["30s"],
+    )
     egress: Egress = Field(
         default=Egress(), description="Inside places that may be called.", examples=[{"allow": ["erp.internal:8080"]}]
     )

@@ -15,6 +15,7 @@ from crossdock.project.templates import write_template
 ENVIRONMENT: Final = "sandbox"
 TEMPLATE: Final = "shop"
 TIMEOUT: Final = "2s"
+"""For an answer, of every connection and flow: the platforms answer within milliseconds, or not at all."""
 RETRY: Final = {"attempts": 30, "first_delay": "200ms", "max_delay": "5s"}
 """Of every flow. As patient as the template in tries, and less so in time, because time goes faster in the demo."""
 
@@ -31,6 +32,10 @@ def write_project(folder: Path, desks: Mapping[str, Desk], *, port: int, time_sc
         "connections": _connections(desks, time_scale),
     }
     yaml.dump(document, hub)
+    for file in sorted((folder / "connections").glob("*.yaml")):
+        connection = yaml.load(file)
+        connection["timeout"] = TIMEOUT
+        yaml.dump(connection, file)
     for file in sorted((folder / "flows").glob("*.yaml")):
         flow = yaml.load(file)
         flow["timeout"] = TIMEOUT
