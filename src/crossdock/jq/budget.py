@@ -46,8 +46,9 @@ class Meter:
         self.budget = budget
         self.now = now
         self.debug = debug
-        self.left = min(STEPS_BETWEEN_CHECKS, budget.steps)
-        self._pool = budget.steps - self.left
+        steps = budget.steps
+        self.left = left = STEPS_BETWEEN_CHECKS if steps > STEPS_BETWEEN_CHECKS else steps
+        self._pool = steps - left
         self.deadline_at = monotonic() + budget.wall_s
         self.output_left = budget.output_bytes
 

@@ -148,7 +148,7 @@ def items(g: Generator, v: Ex) -> Ex:
     if v.kind != "list":
         test = f"{v} if type({v}) is list else elements({v})"
         found = g.cached(("items", v)) or g.remember(("items", v), g.temp(test, "list"))
-    g.charge(f"len({found}) + 1")
+    g.charge(f"len({found})")
     return found
 
 

@@ -50,7 +50,7 @@ def _with_entries(g: Generator, node: Call, v: Ex, env: Env) -> Ex:
             g.caches.pop()
         return found
     source = v if v.kind == "dict" else g.temp(f"{v} if type({v}) is dict else keyed({v})")
-    g.charge(f"len({source}) + 1")
+    g.charge(f"len({source})")
     key, value = Ex(g.name("i"), "str" if v.kind == "dict" else None), Ex(g.name())
     with g.nested(f"for {key}, {value} in {source}.items():", 1):
         each(key, value)
