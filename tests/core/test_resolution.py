@@ -34,6 +34,10 @@ def test_after_the_keys_retention_less_a_margin_it_is_looked_up_and_not_resent()
 
 
 def test_a_replayed_500_ends_in_a_lookup_and_then_with_a_person() -> None:
+    steps = [resolve_unknown([K, L], **{**FACTS, "unknowns": number}) for number in range(1, 8)]
+    assert steps[:3] == [Resend()] * 3
+    assert steps[3:6] == [LookUp(NOW + 30)] * 3
+    assert isinstance(steps[6], Hold)
     assert isinstance(resolve_unknown([K], **{**FACTS, "unknowns": 7}), Hold)
 
 

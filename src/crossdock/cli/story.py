@@ -13,7 +13,7 @@ from crossdock.core import json
 from crossdock.core.delivery import Attempt, Delivery, Exchange
 from crossdock.core.event import Event
 from crossdock.core.message import Message
-from crossdock.core.wire import Http
+from crossdock.core.wire import Sql, thaw
 from crossdock.core.xref import CrossReference, LinkState
 from crossdock.engine.trace import Story
 
@@ -65,9 +65,9 @@ def _add_delivery(tree: Tree, story: Story, row: Delivery, *, bodies: bool) -> N
     for exchange in story.exchanges[row.id]:
         twig = branch.add(Text(plain(_exchange_line(exchange))))
         if bodies:
-            twig.add(Text(plain(Http.thaw(exchange.request).body.decode("utf-8", "replace"))))
+            twig.add(Text(plain(thaw(exchange.request).body.decode("utf-8", "replace"))))
         for attempt in story.attempts.get(exchange.id, ()):
-            twig.add(Text(plain(_attempt_line(attempt))))
+            twig.add(Text(plain(_attempt_line(exchange, attempt))))
 
 
 def _message_line(message: Message) -> str:
@@ -88,14 +88,15 @@ def _delivery_line(row: Delivery) -> str:
 
 
 def _exchange_line(exchange: Exchange) -> str:
-    request = Http.thaw(exchange.request)
+    request = thaw(exchange.request)
     why = f": {exchange.why}" if exchange.why else ""
     return f"{exchange.step}: {request.method} {request.url}  {exchange.state}{why}"
 
 
-def _attempt_line(attempt: Attempt) -> str:
+def _attempt_line(exchange: Exchange, attempt: Attempt) -> str:
+    wire = "SQL" if isinstance(thaw(exchange.request), Sql) else "HTTP"
     took = f"{max(attempt.ended_at - attempt.started_at, 0.0) * 1000:.0f} ms"
-    status = f"HTTP {attempt.status}" if attempt.status else "no answer"
+    status = f"{wire} {attempt.status}" if attempt.status else "no answer"
     return f"{instant(attempt.started_at)}  {status} in {took}: {attempt.outcome}"
 
 
@@ -180,7 +181,7 @@ def _delivery(story: Story, row: Delivery, bodies: bool) -> dict[str, Any]:
 
 
 def _exchange(story: Story, exchange: Exchange, bodies: bool) -> dict[str, Any]:
-    request = Http.thaw(exchange.request)
+    request = thaw(exchange.request)
     sent = story.attempts.get(exchange.id, ())
     return {
         "id": exchange.id,

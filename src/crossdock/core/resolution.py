@@ -41,11 +41,12 @@ def resolve_unknown(
     on_unknown: str,
 ) -> Resend | LookUp | Hold:
     """`unknowns` counts the unknown outcomes of this exchange in a row. A key is trusted for its retention less a
-    margin, and for `most_resends` (a platform may replay a saved 500 for the key's whole life): after that the next
-    class decides, and a person at the end."""
+    margin, and for `most_resends`, or half as many where it can be looked up instead (a platform may replay a saved
+    500 for the key's whole life): after that the next class decides, and a person at the end."""
+    trusted = max(most_resends // 2, 1) if EffectClass.LOOKUP in classes else most_resends
     for effect_class in classes:
         if effect_class is EffectClass.NATIVE_KEY:
-            if unknowns <= most_resends and now < first_sent_at + key_retention_s * (1 - KEY_MARGIN):
+            if unknowns <= trusted and now < first_sent_at + key_retention_s * (1 - KEY_MARGIN):
                 return Resend()
         elif unknowns > most_resends:
             continue

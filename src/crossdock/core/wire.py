@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from crossdock.core import json
 from crossdock.core.ids import digest
+from crossdock.core.secret import Secret
 
 
 class PayloadRef(Struct, frozen=True, gc=False):
@@ -56,8 +57,71 @@ class Http(Struct, frozen=True, gc=False):
         return Http(self.method, self.url, kept + headers, self.body)
 
 
-Wire = Http
-"""What an exchange can carry. Other wires (SQL, publish, SOAP, gRPC) join this union with their transports."""
+class Statement(Struct, frozen=True, gc=False):
+    """One SQL statement with its values, which are bound and never part of the text."""
+
+    text: str
+    """in the database's own words, placeholders included"""
+    values: tuple[Any, ...] = ()
+    """JSON scalars"""
+    stops: bool = False
+    """when it changes no row, those after it are left out and the transaction commits as it is"""
+
+
+class Sql(Struct, frozen=True, gc=False):
+    """Statements that one transaction carries out, unsigned: the password is added at every attempt."""
+
+    database: str
+    """`sqlite:PATH` or `postgresql://USER@HOST:PORT/NAME`, without a password"""
+    statements: tuple[Statement, ...]
+    setup: tuple[str, ...] = ()
+    """what must exist, run before the first request of a process; each can be repeated"""
+    password: Secret | None = None
+
+    @property
+    def method(self) -> str:
+        """As a person and a case read it."""
+        return "SQL"
+
+    @property
+    def url(self) -> str:
+        """Where it goes."""
+        return self.database
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """SQL has none; so that all wires can be read alike."""
+        return ()
+
+    @property
+    def body(self) -> bytes:
+        """What it carries: JSON, a list of {sql, values}."""
+        return json.encode([{"sql": one.text, "values": one.values} for one in self.statements])
+
+    def freeze(self) -> bytes:
+        """The journalled form: JSON."""
+        statements = [(one.text, one.values, one.stops) for one in self.statements]
+        return json.encode({"sql": self.database, "setup": self.setup, "statements": statements})
+
+    @staticmethod
+    def thaw(frozen: bytes) -> Sql:
+        value = json.decode(frozen)
+        statements = tuple(Statement(text, tuple(values), stops) for text, values, stops in value["statements"])
+        return Sql(value["sql"], statements, tuple(value["setup"]))
+
+    @property
+    def hash(self) -> str:
+        """Of the frozen form: equal requests have equal hashes."""
+        return digest(self.freeze())
+
+
+Wire = Http | Sql
+"""What an exchange can carry. Other wires (publish, SOAP, gRPC) join this union with their transports."""
+
+
+def thaw(frozen: bytes) -> Wire:
+    """A journalled request of any wire."""
+    return Sql.thaw(frozen) if b'"sql":' in frozen[:8] else Http.thaw(frozen)
 
 
 class Response(Struct, frozen=True, gc=False):

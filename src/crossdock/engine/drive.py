@@ -15,7 +15,7 @@ from crossdock.core.outcome import item_failure
 from crossdock.core.resolution import Hold, LookUp, Resend, resolve_unknown
 from crossdock.core.states import DeliveryState, WaitingFor
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown
-from crossdock.core.wire import Http
+from crossdock.core.wire import Http, thaw
 from crossdock.core.work import DeliveryMove, ExchangeMove
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.draft import Draft
@@ -79,7 +79,7 @@ class Drive:
             return Done(json.decode(known.answer))
         if known.state is ExchangeState.UNKNOWN and not await self._may_resend(known):
             return None
-        return await self._send(replace(call, request=Http.thaw(known.request)), known)
+        return await self._send(replace(call, request=thaw(known.request)), known)
 
     # --- one call -----------------------------------------------------------------------------------------------
 
@@ -167,6 +167,7 @@ class Drive:
                         DeliveryState.RESOLVING, f"could not look it up: {failed.verdict.why}", due_at
                     )
                     return True
+                record.looked_up(outbound, found)
                 if found is None:
                     continue
                 if not found.certain:

@@ -8,14 +8,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from crossdock.core import crash
-from crossdock.core.connector import Call, Outbound, Receipt
+from crossdock.core import crash, json
+from crossdock.core.connector import Call, Found, Outbound, Receipt
 from crossdock.core.delivery import Attempt, Effect, Exchange, ExchangeState
 from crossdock.core.flow import Flow
 from crossdock.core.ids import digest
 from crossdock.core.outcome import Failure, fail
 from crossdock.core.states import DeliveryState, WaitingFor
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown, Verdict
+from crossdock.core.wire import Http
 from crossdock.core.work import (
     Claim,
     CrossReferenceAbsent,
@@ -34,6 +35,9 @@ from crossdock.engine.item import Item, freeze
 from crossdock.engine.journal import Journal
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.prepare import Prepared
+
+LOOK_UP = "look-up"
+"""How the steps of the hub's own look-ups begin in the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,14 @@ class Record:
             request=request,
             request_hash=digest(request),
             first_sent_at=self._context.clock.now(),
+        )
+
+    def looked_up(self, outbound: Outbound, found: Found | None) -> None:
+        """A look-up after an unknown outcome: journalled, for a person who may have to decide."""
+        row = self.items[0].delivery
+        asked = Call(f"{LOOK_UP} {row.attempts} {outbound.id}", Http("FIND", outbound.marker))
+        self.draft.exchanges.append(
+            replace(self.exchange(asked), state=ExchangeState.OK, answer=json.encode(_told(found)))
         )
 
     # --- intent -------------------------------------------------------------------------------------------------
@@ -332,6 +344,13 @@ def _passed(draft: Draft) -> None:
             crash.at("xref.written")
         if len(to) > 1:
             crash.at("batch.partial")
+
+
+def _told(found: Found | None) -> Mapping[str, Any]:
+    if found is None:
+        return {"found": []}
+    hits = [hit for hit in (found.receipt.remote_id, *found.others) if hit]
+    return {"found": hits, "certain": found.certain, "why": found.why}
 
 
 def attempt_of(exchange: Exchange, sent: Sent) -> Attempt:

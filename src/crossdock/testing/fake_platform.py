@@ -12,7 +12,7 @@ from typing import Any
 
 from crossdock.core import json
 from crossdock.core.errors import TransportError
-from crossdock.core.wire import Http, Response
+from crossdock.core.wire import Http, Response, Wire
 
 BASE = "https://fake.example"
 JSON = {"content-type": "application/json"}
@@ -37,7 +37,8 @@ class FakePlatform:
     at_once: int = 0
     most_at_once: int = 0
 
-    async def exchange(self, request: Http, deadline_s: float) -> Response:
+    async def exchange(self, request: Wire, deadline_s: float) -> Response:
+        assert isinstance(request, Http)
         self.requests.append(request)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

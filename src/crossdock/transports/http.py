@@ -21,7 +21,7 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response as Answer
 
 from crossdock.core.errors import TransportError
-from crossdock.core.wire import Response, Wire
+from crossdock.core.wire import Http, Response, Wire
 from crossdock.transports.egress import EgressGuard
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -88,6 +88,7 @@ class HttpTransport:
         the guard refuses, a header that could split the request, an answer over the cap or in an unknown coding.
 
         A cancelled exchange is unknown, and the other side may see the request to its end until the deadline."""
+        assert isinstance(request, Http)
         now = asyncio.get_running_loop().time
         ends_at = now() + deadline_s
         url = _url(request)
@@ -107,7 +108,7 @@ class HttpTransport:
         self._places.clear()
         await asyncio.gather(*(place.client.close() for place in places))
 
-    async def _send(self, request: Wire, url: Url, address: str, ends_at: float) -> Response:
+    async def _send(self, request: Http, url: Url, address: str, ends_at: float) -> Response:
         where = f"{request.method} {url.scheme}://{url.authority}"
         place = self._place(url, address)
         # Waiting is done here and not in the client, which would send what was cancelled while it waited.
@@ -196,7 +197,7 @@ class HttpTransport:
         return builder.build()
 
 
-def _url(request: Wire) -> Url:
+def _url(request: Http) -> Url:
     """Parsed by the client's own parser, so that the guard judges exactly the host that would be connected to."""
     try:
         url = Url(request.url)
@@ -211,7 +212,7 @@ def _url(request: Wire) -> Url:
     return url
 
 
-def _prepared(client: Client, request: Wire, url: Url, remaining_s: float) -> StreamRequest:
+def _prepared(client: Client, request: Http, url: Url, remaining_s: float) -> StreamRequest:
     if remaining_s <= 0:
         raise TransportError(f"no time left to reach {url.authority}", sent=False)
     try:
@@ -227,7 +228,7 @@ def _prepared(client: Client, request: Wire, url: Url, remaining_s: float) -> St
         raise TransportError(f"not a request that can be sent: {_reason(error)}", sent=False) from None
 
 
-def _check_headers(request: Wire) -> None:
+def _check_headers(request: Http) -> None:
     for name, value in request.headers:
         if not _NAME.fullmatch(name):
             raise TransportError(f"{name!r} is no header name", sent=False)

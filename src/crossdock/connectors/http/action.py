@@ -16,6 +16,9 @@ from crossdock.core.effects import EffectClass
 from crossdock.core.errors import ForAPerson
 from crossdock.core.wire import Http
 
+MARK = "{hub.marker}"
+"""The template of what only the hub itself can have written."""
+
 
 class RestAction(Action):
     """One call for one input.
@@ -64,14 +67,20 @@ class RestAction(Action):
             raise ForAPerson(f"the answer to {find.path} has no list at {find.items!r}")
         wanted = {path: fill(template, look, str) for path, template in find.match.items()}
         agreeing = [hit for hit in hits if all(_agrees(at(hit, path), text) for path, text in wanted.items())]
-        named = [(as_text(at(hit, find.id)), hit) for hit in agreeing]
+        marks = [path for path, template in find.match.items() if template == MARK]
+        marked = [hit for hit in hits if any(_agrees(at(hit, path), wanted[path]) for path in marks)]
+        named = [(as_text(at(hit, find.id)), hit) for hit in agreeing or marked]
         if not named:
             return None
         if any(not remote_id for remote_id, _ in named):
             raise ForAPerson(f"a hit of {find.path} has no id at {find.id!r}")
         (remote_id, hit), *more = named
         receipt = Receipt(remote_id, self._version(hit), hit)
-        return Found(receipt, certain=not more, others=tuple(other for other, _ in more), why=", ".join(wanted))
+        others = tuple(other for other, _ in more)
+        if agreeing:
+            return Found(receipt, certain=not more, others=others, why=", ".join(wanted))
+        differing = ", ".join(path for path, text in wanted.items() if not _agrees(at(hit, path), text))
+        return Found(receipt, certain=False, others=others, why=f"it bears the hub's mark, but differs in {differing}")
 
     def _request(self, item: Outbound, step: str) -> Http:
         settings = self.settings

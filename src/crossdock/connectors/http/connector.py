@@ -17,7 +17,7 @@ from crossdock.core.judge import judge_http
 from crossdock.core.limits import Limit
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Refused, Unknown, Verdict
-from crossdock.core.wire import Response, Wire
+from crossdock.core.wire import Http, Response, Wire
 
 AUTH_SECRETS = {"none": (), "bearer": ("token",), "basic": ("username", "password"), "header": ("api_key",)}
 
@@ -50,6 +50,7 @@ class HttpConnector(Connector):
         return urlsplit(self._settings.base_url).netloc if self._settings.base_url else "webhooks"
 
     def sign(self, request: Wire, credential: Credential, civil: float, nonce: str) -> Wire:
+        assert isinstance(request, Http)
         auth = self._settings.auth
         missing = [name for name in AUTH_SECRETS[auth.kind] if not credential.get(name)]
         if missing:

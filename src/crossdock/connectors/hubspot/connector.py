@@ -19,7 +19,7 @@ from crossdock.core.judge import judge_http
 from crossdock.core.limits import AuthExpired, Budget, Limit
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import NotDone, Refused, Verdict
-from crossdock.core.wire import Response, Wire
+from crossdock.core.wire import Http, Response, Wire
 
 _TOLD = ("creation", "propertyChange", "merge", "restore")
 _MODELS = {"contact": "contacts", "deal": "deals"}
@@ -58,6 +58,7 @@ class HubSpotConnector(Connector):
         return account
 
     def sign(self, request: Wire, credential: Credential, civil: float, nonce: str) -> Wire:
+        assert isinstance(request, Http)
         return request.with_headers(("authorization", f"Bearer {credential.get('access_token')}"))
 
     def judge(self, call: Call, response: Response, now: float) -> Verdict:

@@ -58,6 +58,7 @@ class QuickBooksConnector(Connector):
         return credential.account
 
     def sign(self, request: Wire, credential: Credential, civil: float, nonce: str) -> Wire:
+        assert isinstance(request, Http)
         url = request.url.replace(REALM, quote(self.account(credential), safe=""), 1)
         signed = Http(request.method, url, request.headers, request.body)
         return signed.with_headers(("authorization", f"Bearer {credential.get('access_token')}"))

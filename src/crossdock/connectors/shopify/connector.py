@@ -15,7 +15,7 @@ from crossdock.core.judge import judge_http
 from crossdock.core.limits import AuthExpired, Budget, Limit
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import NotDone, Refused, Verdict
-from crossdock.core.wire import Response, Wire
+from crossdock.core.wire import Http, Response, Wire
 
 
 class ShopifyConnector(Connector):
@@ -46,6 +46,7 @@ class ShopifyConnector(Connector):
         return self._settings.shop
 
     def sign(self, request: Wire, credential: Credential, civil: float, nonce: str) -> Wire:
+        assert isinstance(request, Http)
         return request.with_headers(("x-shopify-access-token", credential.get("access_token")))
 
     def judge(self, call: Call, response: Response, now: float) -> Verdict:
