@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 
 class Curtain:
@@ -17,7 +17,7 @@ class Curtain:
         self._progress = Progress(
             TextColumn("  {task.description}"),
             BarColumn(bar_width=40),
-            TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.fields[unit]}"),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -37,17 +37,29 @@ class Curtain:
     def says(self, text: str) -> None:
         self._console.print(f"[dim]·[/dim] {text}")
 
-    def bar(self, what: str, total: int) -> Bar:
-        return Bar(self._progress, what, total)
+    def bar(self, what: str, unit: str) -> Bar:
+        """`unit`: what is counted, and what became of it."""
+        return Bar(self._progress, what, unit)
 
 
 class Bar:
-    def __init__(self, progress: Progress, what: str, total: int) -> None:
+    """To be seen from its first move on."""
+
+    def __init__(self, progress: Progress, what: str, unit: str) -> None:
         self._progress = progress
-        self._task = progress.add_task(what, total=max(total, 1))
+        self._what = what
+        self._unit = unit
+        self._task: TaskID | None = None
 
     def moved(self, done: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task(self._what, total=max(total, 1), unit=self._unit)
         self._progress.update(self._task, completed=done, total=max(total, 1))
 
     def close(self) -> None:
-        self._progress.remove_task(self._task)
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+
+
+def how_many(orders: int) -> str:
+    return "1 order" if orders == 1 else f"{orders:,} orders"

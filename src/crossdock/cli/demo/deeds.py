@@ -26,6 +26,11 @@ class Deeds:
     def died(self) -> None:
         self._lives.append(Counter())
 
-    def total(self, name: str, label: str = "") -> int:
-        """Of a counter, in all lives: `failed_total` of kind `unknown`."""
-        return sum(life[name, label] for life in self._lives)
+    def total(self, name: str, label: str | None = None) -> int:
+        """Of a counter, in all lives: `failed_total` of kind `unknown`; without a label, of all kinds."""
+        return sum(
+            amount
+            for life in self._lives
+            for (of, kind), amount in life.items()
+            if of == name and label in (None, kind)
+        )

@@ -19,7 +19,7 @@ from crossdock.cli.demo.access import let_in
 from crossdock.cli.demo.books import Books, read_books
 from crossdock.cli.demo.check import Finding, check
 from crossdock.cli.demo.children import Child
-from crossdock.cli.demo.curtain import Curtain
+from crossdock.cli.demo.curtain import Curtain, how_many
 from crossdock.cli.demo.deeds import Deeds
 from crossdock.cli.demo.desk import Desk
 from crossdock.cli.demo.landscape import ENVIRONMENT, write_project
@@ -63,6 +63,10 @@ class Outcome:
     standing: Standing
     sums: Sequence[Sum]
     """the hub's own audit"""
+    before: int
+    """customers that the shop had already"""
+    known: int
+    """of those, in QuickBooks already"""
     happened: Mapping[str, int]
     faults: Mapping[str, Mapping[str, int]]
     """platform → kind → how often"""
@@ -155,7 +159,7 @@ class _Hub:
 
 
 async def _trade(trader: Trader, hub: _Hub, curtain: Curtain) -> None:
-    bar = curtain.bar("the shop trades", 1)
+    bar = curtain.bar("the shop trades", "things happened")
 
     async def halfway() -> None:
         curtain.says("kill -9 for the hub, in the middle of everything; a new one takes over")
@@ -169,12 +173,12 @@ async def _trade(trader: Trader, hub: _Hub, curtain: Curtain) -> None:
         await trader.play(look, halfway)
     finally:
         bar.close()
-    placed = trader.happened["place_order"]
-    curtain.says(f"the shop closes after {placed:,} orders; nothing goes wrong any more")
+    placed = how_many(trader.happened["place_order"])
+    curtain.says(f"the shop closes after {placed}; from here on nothing goes wrong on purpose")
 
 
 async def _rest(place: Place, shop: Desk, hub: _Hub, orders: int, curtain: Curtain) -> Standing:
-    bar = curtain.bar("the hub comes to rest", 1)
+    bar = curtain.bar("the hub comes to rest", "loose ends tied")
     most = 1
 
     async def look(now: Standing) -> None:
@@ -215,6 +219,8 @@ async def _outcome(
         findings=check(books),
         standing=standing,
         sums=sums,
+        before=trader.before,
+        known=trader.known,
         happened=Counter(trader.happened),
         faults={name: stat["faults"] for name, stat in stats.items()},
         webhooks=stats["shopify"]["webhooks"],

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from crossdock.cli.demo.books import NOTHING, Books, Document, Sale
 from crossdock.cli.demo.check import found
+from crossdock.cli.demo.curtain import how_many
 from crossdock.cli.demo.figures import figures, is_clean, unfinished
 from crossdock.cli.demo.mischief import KINDS
 from crossdock.cli.demo.play import PLATFORMS, Outcome
@@ -39,7 +40,8 @@ STORIES: Final = 6
 def tell(outcome: Outcome, console: Console) -> None:
     trouble = _trouble(outcome)
     console.print()
-    console.print(Text(f"Joanna's shop: {outcome.orders:,} orders in {outcome.seconds:.0f} seconds", style="bold"))
+    title = f"Joanna's shop: {how_many(outcome.orders)} in {outcome.seconds:.0f} seconds"
+    console.print(Text(title, style="bold"))
     console.print()
     for title, rows in (("What was traded", _traded(outcome)), ("What the hub did", _done(outcome))):
         console.print(_section(title, _list(rows)))
@@ -85,15 +87,17 @@ def _list(rows: Iterable[tuple[str, object]]) -> Table:
 def _traded(outcome: Outcome) -> list[tuple[str, object]]:
     sales = outcome.books.sales
     happened = outcome.happened
-    guests = sum(not sale.buyer.known for sale in sales)
+    guests = [sale.buyer for sale in sales if not sale.buyer.known]
+    nameless = sum(guest.anonymous for guest in guests)
     return [
         ("orders", len(sales)),
-        ("of guests, some of whom left not even an e-mail address", guests),
-        ("paid later, or in parts", happened.get("pay_order", 0)),
-        ("edits after checkout", happened.get("edit_order", 0)),
+        (f"from guests{f', {nameless:,} of whom left no address' if guests else ''}", len(guests)),
+        ("payments that came later than the order", happened.get("pay_order", 0)),
+        ("orders edited after checkout", happened.get("edit_order", 0)),
         ("refunds, whole and in part", sum(len(sale.refunds) for sale in sales)),
         ("called off, before payment or after", sum(sale.cancelled for sale in sales)),
-        ("new customers, beside those that QuickBooks knew already", happened.get("create_customer", 0)),
+        (f"customers from before, {outcome.known:,} of them in QuickBooks already", outcome.before),
+        ("customers who signed up meanwhile", happened.get("create_customer", 0)),
     ]
 
 
@@ -101,8 +105,8 @@ def _trouble(outcome: Outcome) -> list[tuple[str, object]]:
     webhooks = outcome.webhooks
     return [
         ("webhooks, each up to a second late, so that they overtake one another", webhooks["sent"]),
-        ("of them were sent twice", webhooks["duplicates"]),
-        ("found nobody at the door, or no answer, and came again", webhooks["failed"]),
+        ("of them sent twice", webhooks["duplicates"]),
+        ("times one found the hub down, or got no answer, and came again", webhooks["failed"]),
         ("kill -9 of the hub", outcome.crashes),
     ]
 
@@ -115,22 +119,15 @@ def _done(outcome: Outcome) -> list[tuple[str, object]]:
 
     return [
         ("messages taken in, each once", sum(amount for (kind, _, _), amount in tallies.items() if kind == "message")),
-        ("changes made in the books and in HubSpot, each once", deliveries("delivered")),
+        ("changes brought to QuickBooks and HubSpot, each once", deliveries("delivered")),
         ("overtaken by a newer state of the same record", deliveries("superseded")),
-        ("requests for that", _sent(outcome)),
+        ("requests sent for that", deeds.total("exchanges_total")),
         ("times it was told to wait, and waited", deeds.total("failed_total", "rate")),
         ("times nothing was done, and it tried again", deeds.total("failed_total", "not_done")),
         ("outcomes unknown: found out, never guessed", deeds.total("failed_total", "unknown")),
-        ("requests built anew, for a name or number was taken", deeds.total("failed_total", "stale")),
+        ("requests built anew: the record had changed, or its name was taken", deeds.total("failed_total", "stale")),
         ("sums of its own audit that agree", f"{sum(one.agrees for one in outcome.sums)}/{len(outcome.sums)}"),
     ]
-
-
-def _sent(outcome: Outcome) -> int:
-    return sum(
-        outcome.deeds.total("exchanges_total", verdict)
-        for verdict in ("done", "items", "not_done", "refused", "unknown", "ok")
-    )
 
 
 def _faults(faults: Mapping[str, Mapping[str, int]]) -> Table:
@@ -145,26 +142,30 @@ def _faults(faults: Mapping[str, Mapping[str, int]]) -> Table:
 
 
 def _stories(books: Books) -> Table:
-    """A few orders to whom more happened than to others, as all three sides tell them."""
+    """A few orders to whom more happened than to others. Each sum once, where the shop and the other side agree."""
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for title in ("order", "what became of it"):
         grid.add_column(title)
-    for title in ("billed", "paid", "given back", "invoice", "payments", "refunds", "deal"):
-        grid.add_column(title, justify="right")
+    for title in ("billed", "paid", "refunded", "deal"):
+        grid.add_column(title, justify="right", no_wrap=True)
+    grid.add_column("")
     invoices = {invoice.number.partition("-")[0]: invoice for invoice in books.invoices}
     deals = {deal.number: deal for deal in books.deals}
     for sale in sorted(books.sales, key=_eventful, reverse=True)[:STORIES]:
         invoice, deal = invoices.get(sale.number), deals.get(sale.number)
-        grid.add_row(
-            sale.name,
-            _life(sale),
-            *(_money(amount) for amount in (sale.billed, sale.paid, sale.refunded)),
-            _money(invoice.total if invoice else None),
-            _money(_total(books.payments, sale.payments)),
-            _money(_total(books.refunds, [f"R-{refund}" for refund in sale.refunds])),
-            _money(deal.amount if deal else None),
-        )
+        pairs = [
+            (sale.billed, invoice.total if invoice else NOTHING),
+            (sale.paid, _total(books.payments, sale.payments)),
+            (sale.refunded, _total(books.refunds, [f"R-{refund}" for refund in sale.refunds])),
+            (sale.kept, deal.amount if deal else None),
+        ]
+        sums = ("\n≠ ".join(_money(amount) for amount in dict.fromkeys(pair)) for pair in pairs)
+        grid.add_row(sale.name, _life(sale), *sums, _mark(all(shop == other for shop, other in pairs)))
     return grid
+
+
+def _mark(agrees: bool) -> Text:
+    return Text("✓", style="green") if agrees else Text("≠", style="bold red")
 
 
 def _eventful(sale: Sale) -> tuple[int, Decimal]:
@@ -197,31 +198,31 @@ def _side_by_side(books: Books) -> Table:
     voided = sum(not invoice.total for invoice in books.invoices)
     rows: list[tuple[str, object, object, object]] = [
         ("orders, invoices, deals", len(sales), len(books.invoices), len(books.deals)),
-        ("  of them called off unpaid, voided", called_off, voided, None),
+        ("  called off unpaid, voided", called_off, voided, None),
         ("payments", sum(len(sale.payments) for sale in sales), len(books.payments), None),
         ("refunds", sum(len(sale.refunds) for sale in sales), len(books.refunds), None),
-        (
-            "buyers who left an address or a number",
-            len(buyers),
-            found(books.customers, buyers),
-            found(books.contacts, buyers),
-        ),
+        ("buyers who can be reached", len(buyers), found(books.customers, buyers), found(books.contacts, buyers)),
         ("billed", _sum(sale.billed for sale in sales), _sum(one.total for one in books.invoices), None),
         ("received", _sum(sale.paid for sale in sales), _sum(one.total for one in books.payments), None),
         ("given back", _sum(sale.refunded for sale in sales), _sum(one.total for one in books.refunds), None),
         ("still owed", _sum(sale.owed for sale in sales), _sum(one.open for one in books.invoices), None),
-        ("kept", _sum(sale.kept for sale in sales), None, _sum(deal.amount or NOTHING for deal in books.deals)),
+        (
+            "worth in the end",
+            _sum(sale.kept for sale in sales),
+            None,
+            _sum(deal.amount or NOTHING for deal in books.deals),
+        ),
     ]
     for what, *amounts in rows:
         said = [amount for amount in amounts if amount is not None]
-        mark = Text("✓", style="green") if len(set(said)) == 1 else Text("≠", style="bold red")
-        grid.add_row(what, *(_cell(amount) for amount in amounts), mark)
+        unit = ", CAD" if isinstance(said[0], Decimal) else ""
+        grid.add_row(what + unit, *(_cell(amount) for amount in amounts), _mark(len(set(said)) == 1))
     return grid
 
 
 def _cell(amount: object) -> str:
     if isinstance(amount, Decimal):
-        return f"{amount:,.2f} CAD"
+        return _money(amount)
     return "" if amount is None else f"{amount:,}"
 
 

@@ -31,12 +31,17 @@ class Trader:
         self._trade: Trade = trade(orders, seed, span_s)
         self.happened: Counter[str] = Counter()
         """what happened, by the name of the change"""
+        self.before = sum(change["do"] == "create_customer" for change in self._trade.setup)
+        """customers that the shop had already"""
+        self.known = 0
+        """of those, in QuickBooks already"""
 
     async def open(self) -> None:
         """What was there before the hub: products, customers, and some of them in QuickBooks."""
         await self._shop.seed({"changes": list(self._trade.setup)})
         quickbooks = next(desk for desk in self._platforms if desk.name == "quickbooks")
         known = known_in_quickbooks(self._trade.setup, self._seed)
+        self.known = len(known)
         if known:
             await quickbooks.seed({"Customer": known})
 
