@@ -30,7 +30,7 @@ def lookup(table: str, key: object) -> object:
         ("[.l[] | 1]", {"l.*"}),
         ("if .flag then .a else 0 end", {"flag", "a"}),
         ("try .secret[] catch .", {"secret"}),
-        ("with_entries(.value |= tostring)", {"."}),
+        ("with_entries(.value |= tostring)", {"*"}),
         (".", {"."}),
         ("walk(.)", {"."}),
         ("1", set()),

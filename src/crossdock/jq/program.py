@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossdock.jq import edit, numbers, order, runtime
 from crossdock.jq.budget import DEFAULT_BUDGET, Budget, Meter
@@ -23,6 +23,9 @@ from crossdock.jq.modules import Loader
 from crossdock.jq.parser import parse
 from crossdock.jq.runtime import NOTHING
 from crossdock.jq.syntax import Identity, Node, Variable
+
+if TYPE_CHECKING:
+    from crossdock.jq.lineage import Lineage
 
 MAX_SOURCE_BYTES = 1024 * 1024
 _COMPILE_RECURSION = 20_000
@@ -159,7 +162,19 @@ class Program:
         """
         from crossdock.jq.reads import reads
 
-        return reads(self.tree)
+        with _deep_recursion():
+            return reads(self.tree, self.variables)
+
+    def lineage(self) -> Lineage:
+        """Which parts of the input, the variables and the lent functions may reach which parts of the outputs.
+
+        It may name too many, never too few, as long as the lent functions keep to what they are given. What makes a
+        whole run fail is not followed.
+        """
+        from crossdock.jq.lineage import lineage
+
+        with _deep_recursion():
+            return lineage(self.tree, self.variables)
 
     def _given(self, variables: Mapping[str, Any]) -> list[Any]:
         try:
