@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -22,6 +22,14 @@ class Leased(Struct, frozen=True, gc=False):
 
     position: int
     fence: int
+
+
+class Worker(Struct, frozen=True, gc=False):
+    """A process that works on the hub's store."""
+
+    name: str
+    role: str
+    """`receive` | `deliver` | `all`"""
 
 
 class Cell(Struct, frozen=True, gc=False):
@@ -48,8 +56,21 @@ class Store(Protocol):
         ...
 
     async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
-        """Those of the lanes that this worker holds from now until `until`; others are held elsewhere.
-        A new holder gets a higher fence. Renewing keeps the fence."""
+        """Those of the lanes that this worker holds from now until `until` (= now: no longer); others are held
+        elsewhere. A new holder gets a higher fence. Renewing keeps the fence. A store shared by machines counts
+        `until - now` by a clock of its own."""
+        ...
+
+    async def workers(self, worker: Worker, until: float, now: float) -> Sequence[Worker]:
+        """Signs the worker in until `until` (= now: signs it off); returns all that are signed in, by name."""
+        ...
+
+    def announce(self, news: str) -> None:
+        """Tells the other workers, soon, what has just been committed: a line of text. It may get lost."""
+        ...
+
+    def hear(self, told: Callable[[str], None]) -> None:
+        """`told` is called with the other workers' news; with "" when some may have been missed."""
         ...
 
     async def read(self, after: Mapping[Lane, int], limit: int) -> Sequence[Message] | Sequence[Event]:
@@ -105,6 +126,7 @@ class Store(Protocol):
         states: Iterable[DeliveryState] = (),
         waiting_for: WaitingFor | None = None,
         partitionkey: str = "",
+        partitions: Collection[int] | None = None,
         limit: int = 1000,
     ) -> Sequence[Delivery]:
         """Those that match all that is given, in (partition, number) order."""
@@ -114,9 +136,11 @@ class Store(Protocol):
         """The first delivery of this key after that number that is not settled (any state but the final three)."""
         ...
 
-    async def heads_of_keys(self, flow: str, limit: int) -> Sequence[Delivery]:
+    async def heads_of_keys(
+        self, flow: str, limit: int, partitions: Collection[int] | None = None
+    ) -> Sequence[Delivery]:
         """At most one delivery a key: the first that is open or held (or dead), oldest first. What a restarted
-        hub picks up again."""
+        hub picks up again. Of these partitions, or of all."""
         ...
 
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:

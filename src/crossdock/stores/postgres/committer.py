@@ -1,40 +1,56 @@
 """Group commit: what gathered while the last group was written goes together, as one transaction.
 
-Commits of all workers follow one another under an advisory lock, so that numbers are gapless and a batch may be
-decided on what it looked up (docs/decisions/0004).
+Workers commit beside one another: a group locks the rows that it was decided on, and takes its numbers from the heads
+last (docs/decisions/0006). Where two collide, the second is decided again. Where the server is lost, the group is
+applied again when it is back: whether it had been committed is told by the ids of its Works.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from crossdock.core.errors import StoreError
+from crossdock.core.event import STREAM
 from crossdock.core.work import Committed, NotCommitted, Work
-from crossdock.stores.batch import Batch
+from crossdock.stores.batch import Batch, Changes
+from crossdock.stores.facts import Head
 from crossdock.stores.postgres.lookup import look_up
-from crossdock.stores.postgres.opening import LOCK, driver
-from crossdock.stores.postgres.writes import write
+from crossdock.stores.postgres.opening import driver
+from crossdock.stores.postgres.outage import OUTAGE_S, Outage, is_lost
+from crossdock.stores.postgres.writes import There, write
 
 GROUP = 256
 OTHERS = 64
 """of a group are at least for the lanes' Works, while arrivals never end"""
+RACES = 10
+"""How often a group that collided is decided again before its Works go one by one."""
+ARRIVALS_WAIT_S = 2.0
+"""for a lost server; then their senders are asked to send again"""
 
 Answer = Committed | NotCommitted | StoreError
+Waiting = tuple[Work, asyncio.Future[Committed | NotCommitted]]
 
 
 class Committer:
-    def __init__(self, opened: Callable[[], Awaitable[Any]], now: Callable[[], float]) -> None:
-        """`opened` gives the pool; it may raise StoreError."""
+    def __init__(self, opened: Callable[[], Awaitable[Any]], now: Callable[[], float], slot: int) -> None:
+        """`opened` gives the pool; it may raise StoreError. `slot`: where this worker keeps its sums."""
         self._opened = opened
         self._now = now
-        self._arrivals: deque[tuple[Work, asyncio.Future[Committed | NotCommitted]]] = deque()
-        self._others: deque[tuple[Work, asyncio.Future[Committed | NotCommitted]]] = deque()
+        self._slot = slot
+        self._arrivals: deque[Waiting] = deque()
+        self._others: deque[Waiting] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._outage: Outage | None = None
+        self._closing = False
 
     async def apply(self, work: Work) -> Committed | NotCommitted:
+        if work.arrivals and self._outage is not None and self._outage.lasted_s > ARRIVALS_WAIT_S:
+            raise self._outage.not_now()
         future: asyncio.Future[Committed | NotCommitted] = asyncio.get_running_loop().create_future()
         (self._arrivals if work.arrivals else self._others).append((work, future))
         if self._running is None or self._running.done():
@@ -43,6 +59,7 @@ class Committer:
 
     async def drain(self) -> None:
         """Returns when everything queued is answered."""
+        self._closing = True
         if self._running is not None:
             await self._running
 
@@ -51,42 +68,96 @@ class Committer:
             reserved = min(len(self._others), OTHERS)
             group = [self._arrivals.popleft() for _ in range(min(len(self._arrivals), GROUP - reserved))]
             group += [self._others.popleft() for _ in range(min(len(self._others), GROUP - len(group)))]
-            answers = await self._commit([work for work, _ in group])
-            for (_, future), answer in zip(group, answers, strict=True):
-                if future.done():
-                    continue  # the caller gave up; the Work stands all the same
-                if isinstance(answer, StoreError):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
+            while group:
+                try:
+                    answers = await self._commit([work for work, _ in group])
+                except Exception as error:
+                    if not is_lost(error):
+                        raise
+                    group = await self._wait_for_the_server(group, error)
+                    continue
+                self._outage = None
+                for (_, future), answer in zip(group, answers, strict=True):
+                    _tell(future, answer)
+                break
+
+    async def _wait_for_the_server(self, group: list[Waiting], error: Exception) -> list[Waiting]:
+        """Those that go on waiting: not arrivals for long, and nobody when the store is being closed."""
+        self._outage = self._outage or Outage(error)
+        outage = self._outage
+        if self._closing or outage.lasted_s > OUTAGE_S:
+            for _, future in group:
+                _tell(future, outage.lost())
+            return []
+        if outage.lasted_s > ARRIVALS_WAIT_S:
+            group, refused = _parted(group)
+            refused += self._arrivals
+            self._arrivals.clear()
+            for _, future in refused:
+                _tell(future, outage.not_now())
+        await outage.pause()
+        return group
+
+    # --- one group ----------------------------------------------------------------------------------------------
 
     async def _commit(self, works: Sequence[Work]) -> list[Answer]:
+        """Raises what `is_lost`."""
         asyncpg = driver()
-        try:
-            pool = await self._opened()
-            async with pool.acquire() as connection, connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-                batch = Batch(await look_up(connection, works))
-                answers = [batch.decide(work) for work in works]
-                await write(connection, batch.changes, self._now())
-        except (
-            OSError,
-            asyncpg.InterfaceError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.OperatorInterventionError,
-        ) as error:
-            lost = StoreError(
-                f"PostgreSQL was lost amid a commit: {error}",
-                hint="Whether it was committed is unknown; applying the same Work again is safe.",
-            )
-            return [lost] * len(works)
-        except StoreError as error:
-            return [error] * len(works)
-        except Exception as error:
-            if len(works) == 1:
-                refused = StoreError(f"Work {works[0].id} cannot be written: {type(error).__name__}: {error}")
-                refused.__cause__ = error
-                return [refused]
-            # One of them holds what no column takes. Each on its own, so that it harms nobody.
-            return [answer for work in works for answer in await self._commit([work])]
-        return list(answers)
+        races = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+        cause: Exception | None = None
+        for _ in range(RACES):
+            try:
+                return await self._once(works)
+            except races as error:
+                cause = error
+            except StoreError as error:
+                return [error] * len(works)
+            except Exception as error:
+                if is_lost(error):
+                    raise
+                cause = error
+                break
+        if len(works) == 1:
+            refused = StoreError(f"Work {works[0].id} cannot be written: {type(cause).__name__}: {cause}")
+            refused.__cause__ = cause
+            return [refused]
+        # One of them holds what no column takes. Each on its own, so that it harms nobody.
+        return [answer for work in works for answer in await self._commit([work])]
+
+    async def _once(self, works: Sequence[Work]) -> list[Answer]:
+        pool = await self._opened()
+        async with pool.acquire() as connection, connection.transaction():
+            facts = await look_up(connection, works)
+            there = There.of(facts)
+            batch = Batch(facts)
+            answers = [batch.decide(work) for work in works]
+            offsets = await write(connection, batch.changes, there, self._now(), self._slot)
+        return [_numbered(answer, batch.changes, offsets) for answer in answers]
+
+
+def _numbered(answer: Committed | NotCommitted, changes: Changes, offsets: Mapping[Head, int]) -> Answer:
+    """Numbers were counted from 1 in the batch."""
+    if isinstance(answer, NotCommitted) or not answer.numbers:
+        return answer
+    numbers: dict[str, int] = {}
+    for identity, number in answer.numbers.items():
+        if identity in changes.messages:
+            message, partition, _ = changes.messages[identity]
+            numbers[identity] = number + offsets[message.stream, partition]
+        else:
+            numbers[identity] = number + offsets[STREAM, changes.events[identity][1]]
+    return replace(answer, numbers=numbers)
+
+
+def _parted(group: list[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+    """(the others, arrivals)."""
+    return [one for one in group if not one[0].arrivals], [one for one in group if one[0].arrivals]
+
+
+def _tell(future: asyncio.Future[Committed | NotCommitted], answer: Answer) -> None:
+    if future.done():
+        return  # the caller gave up; the Work stands all the same
+    if isinstance(answer, StoreError):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -9,8 +9,22 @@ from crossdock.core.errors import StoreError
 
 SCHEMA = "crossdock"
 LOCK = 0x58444F4B
-"""The advisory lock under which a hub's commits follow one another."""
+"""The advisory lock under which migrations and removals follow one another."""
 MOST_CONNECTIONS = 8
+ANSWER_S = 60.0
+"""A statement that takes longer counts as lost with its connection."""
+SETTINGS = {
+    "search_path": SCHEMA,
+    "application_name": "crossdock",
+    # A server set to acknowledge before its disk does must not decide that for the hub.
+    "synchronous_commit": "on",
+    # A worker that stops amid a commit, or a machine that is gone, must not hold the others up for long.
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "jit": "off",
+}
 
 
 def driver() -> Any:
@@ -24,6 +38,11 @@ def driver() -> Any:
     return asyncpg
 
 
+async def connect_alone(url: str) -> Any:
+    """A connection outside the pool: it listens."""
+    return await driver().connect(url, command_timeout=ANSWER_S, server_settings=SETTINGS)
+
+
 async def connect(url: str) -> Any:
     """An asyncpg pool on the migrated schema. Raises StoreError."""
     asyncpg = driver()
@@ -32,8 +51,8 @@ async def connect(url: str) -> Any:
             url,
             min_size=1,
             max_size=MOST_CONNECTIONS,
-            # `synchronous_commit`: a server set to acknowledge before its disk does must not decide that for the hub.
-            server_settings={"search_path": SCHEMA, "synchronous_commit": "on", "application_name": "crossdock"},
+            command_timeout=ANSWER_S,
+            server_settings=SETTINGS,
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise StoreError(

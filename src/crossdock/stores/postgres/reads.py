@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from crossdock.core.delivery import Delivery
@@ -20,6 +20,10 @@ from crossdock.stores.postgres.shapes import DELIVERY, ENTITY, EVENT, MESSAGE, R
 
 UNSETTLED = "state NOT IN ('delivered', 'superseded', 'discarded')"
 """Word for word the condition of the index `deliveries_unsettled`."""
+
+
+NOWHERE = -1
+"""No partition: among none of them there is nothing."""
 
 
 class Where:
@@ -129,6 +133,7 @@ async def deliveries(
     states: Iterable[DeliveryState],
     waiting_for: WaitingFor | None,
     partitionkey: str,
+    partitions: Collection[int] | None,
     limit: int,
 ) -> list[Delivery]:
     where = Where()
@@ -140,6 +145,8 @@ async def deliveries(
     where.add("partitionkey = {}", partitionkey)
     if partitionkey:
         where.add("partition = {}", partition_of(partitionkey))
+    if partitions is not None:
+        where.add("partition = ANY({}::smallint[])", [*partitions, NOWHERE])
     query = f"SELECT {DELIVERY.select} FROM deliveries WHERE {where} ORDER BY partition, number, seq LIMIT {limit:d}"
     return DELIVERY.all(await connection.fetch(query, *where.values))
 
@@ -153,12 +160,16 @@ async def next_of_key(connection: Any, flow: str, partitionkey: str, after_numbe
     return None if row is None else DELIVERY.of(row)
 
 
-async def heads_of_keys(connection: Any, flow: str, limit: int) -> list[Delivery]:
+async def heads_of_keys(
+    connection: Any, flow: str, limit: int, partitions: Collection[int] | None = None
+) -> list[Delivery]:
     query = (
         f"SELECT {DELIVERY.select} FROM (SELECT DISTINCT ON (partitionkey) * FROM deliveries"
-        f" WHERE {UNSETTLED} AND flow = $1 ORDER BY partitionkey, number, seq) AS head ORDER BY seq LIMIT $2"
+        f" WHERE {UNSETTLED} AND flow = $1 AND ($3::smallint[] IS NULL OR partition = ANY($3))"
+        " ORDER BY partitionkey, number, seq) AS head ORDER BY seq LIMIT $2"
     )
-    return DELIVERY.all(await connection.fetch(query, flow, limit))
+    rows = await connection.fetch(query, flow, limit, None if partitions is None else list(partitions))
+    return DELIVERY.all(rows)
 
 
 async def cross_references(

@@ -8,7 +8,10 @@ from typing import Any
 
 from crossdock.stores.postgres.opening import LOCK
 from crossdock.stores.postgres.reads import UNSETTLED
-from crossdock.stores.postgres.writes import COUNT, TALLY
+from crossdock.stores.postgres.writes import COUNTS, TALLIES, run
+
+OWN_SLOT = -1
+"""Of the sums: retention is nobody's neighbour."""
 
 # ruff: noqa: S608
 
@@ -95,11 +98,13 @@ async def _uncount(connection: Any, kind: str, rows: Iterable[Any]) -> None:
     """What is gone is no longer among the rows by state: it is counted as retired, so that the sums still agree."""
     gone = Counter((name, state) for name, state in rows)
     scope = {"message": "connection", "delivery": "flow"}[kind]
-    await connection.executemany(TALLY, [(kind, name, state, -amount) for (name, state), amount in gone.items()])
+    lost = sorted((kind, name, state, -amount, OWN_SLOT) for (name, state), amount in gone.items())
+    await run(connection, TALLIES, lost)
     retired: Counter[str] = Counter()
     for (name, _), amount in gone.items():
         retired[name] += amount
-    await connection.executemany(COUNT, [(f"{scope}/{name}", "retired", amount) for name, amount in retired.items()])
+    rows = sorted((f"{scope}/{name}", "retired", amount, OWN_SLOT) for name, amount in retired.items())
+    await run(connection, COUNTS, rows)
 
 
 _KINDS: dict[str, Callable[[Any, float, int], Awaitable[int]]] = {

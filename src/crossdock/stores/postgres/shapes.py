@@ -1,9 +1,14 @@
-"""How core's rows lie in PostgreSQL's columns: a column a field, under its name; a payload reference takes three."""
+"""How core's rows lie in PostgreSQL's columns: a column a field, under its name; a payload reference takes three.
+
+Many rows travel in one statement, as an array a column.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from msgspec import Struct
 
@@ -18,6 +23,26 @@ from crossdock.core.xref import CrossReference, LinkState
 
 T = TypeVar("T", bound=Struct)
 V = TypeVar("V")
+Row = tuple[Any, ...]
+
+_TYPES = {str: "text", int: "bigint", float: "double precision", bool: "boolean", bytes: "bytea"}
+
+
+def columns_of(rows: Iterable[Row]) -> list[list[Any]]:
+    """The rows' values, a list a column: what a statement over `unnested` binds. No rows, no columns."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def unnested(types: Sequence[str], first: int = 1) -> str:
+    """`unnest(…)` over parameters that are arrays of these types."""
+    marks = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, first))
+    return f"unnest({marks})"
+
+
+def insert(table: str, columns: Mapping[str, str], conflict: str = "") -> str:
+    """Rows as columns into `table`; `columns` maps a name to its type."""
+    names = ", ".join(columns)
+    return f"INSERT INTO {table} ({names}) SELECT * FROM {unnested(list(columns.values()))} {conflict}"  # noqa: S608
 
 
 class Shape(Generic[T]):
@@ -31,17 +56,17 @@ class Shape(Generic[T]):
         self._ref = ref
         self._reads = reads or {}
         self._fields = kind.__struct_fields__
-        plain = tuple(name for name in self._fields if name != ref)
-        self.columns = (*plain, *((ref, f"{ref}_bytes", f"{ref}_sha256") if ref else ()))
+        hints = get_type_hints(kind)
+        self.columns = {name: _type_of(hints[name]) for name in self._fields if name != ref}
+        if ref:
+            self.columns |= {ref: "text", f"{ref}_bytes": "bigint", f"{ref}_sha256": "text"}
         self.select = ", ".join(self.columns)
 
-    def insert(self, *more: str, conflict: str = "ON CONFLICT DO NOTHING") -> str:
-        """For rows of `row(value)` followed by the columns `more`."""
-        columns = (*self.columns, *more)
-        marks = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
-        return f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({marks}) {conflict}"  # noqa: S608
+    def insert(self, *, conflict: str = "", **more: str) -> str:
+        """For the columns of `row(value)` followed by `more` (name → type)."""
+        return insert(self.table, {**self.columns, **more}, conflict)
 
-    def row(self, value: T) -> tuple[Any, ...]:
+    def row(self, value: T) -> Row:
         plain = tuple(getattr(value, name) for name in self._fields if name != self._ref)
         if not self._ref:
             return plain
@@ -58,6 +83,12 @@ class Shape(Generic[T]):
 
     def all(self, records: Sequence[Mapping[str, Any]]) -> list[T]:
         return [self.of(record) for record in records]
+
+
+def _type_of(hint: Any) -> str:
+    if isinstance(hint, UnionType):
+        hint = next(one for one in get_args(hint) if one is not NoneType)
+    return "text" if issubclass(hint, Enum) else _TYPES[hint]
 
 
 def ref_of(record: Mapping[str, Any], name: str) -> PayloadRef:

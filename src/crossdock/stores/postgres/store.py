@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+import random
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange
 from crossdock.core.errors import StoreError
@@ -12,19 +13,24 @@ from crossdock.core.event import Event
 from crossdock.core.lanes import Lane
 from crossdock.core.message import Arrival, Message
 from crossdock.core.states import DeliveryState, MessageState, WaitingFor
-from crossdock.core.store import Cell, Leased
+from crossdock.core.store import Cell, Leased, Worker
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Entity, NotCommitted, Work
 from crossdock.core.xref import CrossReference
-from crossdock.stores.postgres import reads
+from crossdock.stores.postgres import leases, reads
 from crossdock.stores.postgres.committer import Committer
-from crossdock.stores.postgres.opening import LOCK, connect, driver
+from crossdock.stores.postgres.herald import Herald
+from crossdock.stores.postgres.opening import connect, connect_alone, driver
+from crossdock.stores.postgres.outage import OUTAGE_S, Outage, is_lost
 from crossdock.stores.postgres.retention import prune
 from crossdock.stores.postgres.shapes import ARRIVAL, ATTEMPT, EFFECT, EXCHANGE, ref_of
 from crossdock.stores.steady import steady_clock
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+SLOTS = 64
+"""Rows that one sum is kept in."""
 
 
 class PostgresStore:
@@ -34,12 +40,17 @@ class PostgresStore:
     be reached, or the schema is newer than this program.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, url: str, *, now: Callable[[], float] | None = None, time: Literal["database", "caller"] = "database"
+    ) -> None:
         driver()
         self._url = url
         self._now = now or steady_clock()
+        self._by_database = time == "database"
         self._opening: asyncio.Task[Any] | None = None
-        self._committer = Committer(self._opened, self._now)
+        slot = random.randrange(SLOTS)  # noqa: S311 - two workers in one wait for each other, no more
+        self._committer = Committer(self._opened, self._now, slot)
+        self._herald = Herald(self._opened, lambda: connect_alone(url))
         self._closed = False
 
     async def _opened(self) -> Any:
@@ -53,15 +64,24 @@ class PostgresStore:
             raise StoreError("the store is closed")
 
     async def _ask(self, query: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Raises StoreError."""
+        """A lost server is waited for. Raises StoreError."""
         self._refuse_when_closed()
         asyncpg = driver()
         pool = await self._opened()
-        try:
-            async with pool.acquire() as connection:
-                return await query(connection, *args, **kwargs)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise StoreError(f"PostgreSQL cannot answer: {error}") from error
+        outage: Outage | None = None
+        while True:
+            try:
+                async with pool.acquire() as connection:
+                    return await query(connection, *args, **kwargs)
+            except Exception as error:
+                if not is_lost(error):
+                    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+                        raise StoreError(f"PostgreSQL cannot answer: {error}") from error
+                    raise
+                outage = outage or Outage(error)
+                if self._closed or outage.lasted_s > OUTAGE_S:
+                    raise outage.lost() from error
+            await outage.pause()
 
     async def _rows(self, query: str, *values: object) -> Sequence[Any]:
         async def fetch(connection: Any) -> Sequence[Any]:
@@ -73,6 +93,7 @@ class PostgresStore:
     async def close(self) -> None:
         self._closed = True
         await self._committer.drain()
+        await self._herald.close()
         opening, self._opening = self._opening, None
         if opening is not None:
             await asyncio.wait([opening])
@@ -93,26 +114,21 @@ class PostgresStore:
         return ""
 
     async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
-        query = (
-            "INSERT INTO lanes (reader, stream, partition, position, fence, worker, until)"
-            " VALUES ($1, $2, $3, 0, 1, $4, $5)"
-            " ON CONFLICT (reader, stream, partition) DO UPDATE SET worker = $4, until = $5,"
-            "  fence = lanes.fence + (lanes.worker <> $4)::int"
-            " WHERE lanes.worker IN ('', $4) OR lanes.until <= $6 RETURNING position, fence"
-        )
+        return await self._ask(leases.lease, lanes, worker, until - now, self._time(now))
 
-        async def take(connection: Any) -> dict[Lane, Leased]:
-            leased: dict[Lane, Leased] = {}
-            async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-                for lane in lanes:
-                    key = (lane.reader, lane.stream, lane.partition)
-                    row = await connection.fetchrow(query, *key, worker, until, now)
-                    if row is not None:
-                        leased[lane] = Leased(*row)
-            return leased
+    async def workers(self, worker: Worker, until: float, now: float) -> Sequence[Worker]:
+        return await self._ask(leases.workers, worker, until - now, self._time(now))
 
-        return await self._ask(take)
+    def _time(self, now: float) -> str:
+        return leases.DATABASE_TIME if self._by_database else leases.instant(now)
+
+    def announce(self, news: str) -> None:
+        self._refuse_when_closed()
+        self._herald.announce(news)
+
+    def hear(self, told: Callable[[str], None]) -> None:
+        self._refuse_when_closed()
+        self._herald.hear(told)
 
     async def prune(self, before: Mapping[str, float], limit: int) -> Mapping[str, int]:
         return await self._ask(prune, before, limit, self._now())
@@ -172,15 +188,20 @@ class PostgresStore:
         states: Iterable[DeliveryState] = (),
         waiting_for: WaitingFor | None = None,
         partitionkey: str = "",
+        partitions: Collection[int] | None = None,
         limit: int = 1000,
     ) -> Sequence[Delivery]:
-        return await self._ask(reads.deliveries, ids, event_ids, flow, states, waiting_for, partitionkey, limit)
+        return await self._ask(
+            reads.deliveries, ids, event_ids, flow, states, waiting_for, partitionkey, partitions, limit
+        )
 
     async def next_of_key(self, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
         return await self._ask(reads.next_of_key, flow, partitionkey, after_number)
 
-    async def heads_of_keys(self, flow: str, limit: int) -> Sequence[Delivery]:
-        return await self._ask(reads.heads_of_keys, flow, limit)
+    async def heads_of_keys(
+        self, flow: str, limit: int, partitions: Collection[int] | None = None
+    ) -> Sequence[Delivery]:
+        return await self._ask(reads.heads_of_keys, flow, limit, partitions)
 
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
         query = f"SELECT {EXCHANGE.select} FROM exchanges WHERE batch = ANY($1::text[]) ORDER BY seq"  # noqa: S608
@@ -216,12 +237,14 @@ class PostgresStore:
         return await self._ask(reads.cells, prefix)
 
     async def counts(self) -> Mapping[tuple[str, str], int]:
-        return {
-            (scope, name): amount for scope, name, amount in await self._rows("SELECT scope, name, amount FROM counts")
-        }
+        rows = await self._rows("SELECT scope, name, sum(amount)::bigint FROM counts GROUP BY scope, name")
+        return {(scope, name): amount for scope, name, amount in rows}
 
     async def tallies(self) -> Mapping[tuple[str, str, str], int]:
-        rows = await self._rows("SELECT kind, name, state, amount FROM tallies WHERE amount <> 0")
+        rows = await self._rows(
+            "SELECT kind, name, state, sum(amount)::bigint FROM tallies"
+            " GROUP BY kind, name, state HAVING sum(amount) <> 0"
+        )
         return {(kind, name, state): amount for kind, name, state, amount in rows}
 
     async def oldest_open(self, flow: str) -> float | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import apsw
 
@@ -207,6 +207,7 @@ def deliveries(
     waiting_for: WaitingFor | None,
     partitionkey: str,
     limit: int,
+    partitions: Collection[int] | None = None,
 ) -> list[Delivery]:
     conditions: list[str] = []
     values: list[str | bytes | int] = []
@@ -228,6 +229,8 @@ def deliveries(
         start = place(EVENTS_CODE, partition_of(partitionkey), 0)
         conditions.append("(place > ? AND place < ?)")
         values += [start, start + (1 << NUMBER_BITS)]
+    if partitions is not None:
+        conditions.append(_among(partitions))
     found: list[Delivery] = []
     for condition, keys in _named(cursor, ids, event_ids):
         where = " AND ".join([*condition, *conditions]) or "true"
@@ -235,6 +238,13 @@ def deliveries(
         found += [rows.delivery_of(row) for row in cursor.execute(query, [*keys, *values, limit])]
     found.sort(key=lambda delivery: (delivery.partition, delivery.number))
     return found[:limit]
+
+
+def _among(partitions: Collection[int] | None) -> str:
+    """That a place lies in one of these partitions; None: in any."""
+    if partitions is None:
+        return "true"
+    return f"(place >> {NUMBER_BITS}) & {PARTITIONS - 1} IN ({','.join(str(int(one)) for one in partitions)})"
 
 
 def _named(
@@ -265,11 +275,14 @@ def next_of_key(cursor: apsw.Cursor, flow: str, partitionkey: str, after_number:
     return None if row is None else rows.delivery_of(row)
 
 
-def heads_of_keys(cursor: apsw.Cursor, flow: str, limit: int) -> list[Delivery]:
+def heads_of_keys(
+    cursor: apsw.Cursor, flow: str, limit: int, partitions: Collection[int] | None = None
+) -> list[Delivery]:
     # `seq` is that of the row with the smallest place: SQLite's rule for a bare column beside min().
     query = (
         f"SELECT {rows.DELIVERY} FROM deliveries WHERE seq IN (SELECT seq FROM"
-        f" (SELECT seq, min(place) FROM deliveries WHERE {_UNSETTLED} AND flow = ? GROUP BY partitionkey)"
+        f" (SELECT seq, min(place) FROM deliveries WHERE {_UNSETTLED} AND flow = ? AND {_among(partitions)}"
+        "   GROUP BY partitionkey)"
         " ORDER BY seq LIMIT ?) ORDER BY seq"
     )
     return [rows.delivery_of(row) for row in cursor.execute(query, (flow, limit))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, Literal, ParamSpec, TypeVar
@@ -17,7 +17,7 @@ from crossdock.core.event import Event
 from crossdock.core.lanes import Lane
 from crossdock.core.message import Arrival, Message
 from crossdock.core.states import DeliveryState, MessageState, WaitingFor
-from crossdock.core.store import Cell, Leased
+from crossdock.core.store import Cell, Leased, Worker
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Entity, NotCommitted, Work
 from crossdock.core.xref import CrossReference
@@ -163,6 +163,16 @@ class SqliteStore:
     async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
         return await self._writing().run(lambda cursor, writer: lease(cursor, writer, lanes, worker, until, now))
 
+    async def workers(self, worker: Worker, until: float, now: float) -> Sequence[Worker]:
+        """One process holds the file."""
+        return [worker] if until > now else []
+
+    def announce(self, news: str) -> None:
+        """There is nobody else."""
+
+    def hear(self, told: Callable[[str], None]) -> None:
+        """There is nobody else."""
+
     async def prune(self, before: Mapping[str, float], limit: int) -> Mapping[str, int]:
         return await self._writing().run(lambda cursor, writer: prune(cursor, writer, before, limit))
 
@@ -222,15 +232,20 @@ class SqliteStore:
         states: Iterable[DeliveryState] = (),
         waiting_for: WaitingFor | None = None,
         partitionkey: str = "",
+        partitions: Collection[int] | None = None,
         limit: int = 1000,
     ) -> Sequence[Delivery]:
-        return await self._reads.ask(reads.deliveries, ids, event_ids, flow, states, waiting_for, partitionkey, limit)
+        return await self._reads.ask(
+            reads.deliveries, ids, event_ids, flow, states, waiting_for, partitionkey, limit, partitions
+        )
 
     async def next_of_key(self, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
         return self._reads.at_once(reads.next_of_key, flow, partitionkey, after_number)
 
-    async def heads_of_keys(self, flow: str, limit: int) -> Sequence[Delivery]:
-        return await self._reads.ask(reads.heads_of_keys, flow, limit)
+    async def heads_of_keys(
+        self, flow: str, limit: int, partitions: Collection[int] | None = None
+    ) -> Sequence[Delivery]:
+        return await self._reads.ask(reads.heads_of_keys, flow, limit, partitions)
 
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
         if len(batches) == 1:
