@@ -47,7 +47,7 @@ def test_ctrl_c_ends_everything_that_it_started() -> None:
         assert not alive
         assert len(gone) == 2
     finally:
-        demo.kill()
+        demo.terminate()
         demo.communicate()
 
 
@@ -69,7 +69,7 @@ def test_a_process_that_ends_by_itself_is_told_at_once_and_ends_the_demo(command
         assert "should not have happened" not in said
         assert not psutil.pid_exists(ill.pid)
     finally:
-        demo.kill()
+        demo.terminate()
         demo.communicate()
 
 

@@ -56,8 +56,8 @@ class Outcome:
     seed: int
     folder: Path
     hub_url: str
-    urls: Mapping[str, str]
-    """platform → where its simulator is"""
+    admins: Mapping[str, str]
+    """platform → its simulator's admin door"""
     books: Books
     findings: Sequence[Finding]
     standing: Standing
@@ -214,7 +214,7 @@ async def _outcome(
         seed=seed,
         folder=folder,
         hub_url=hub.url,
-        urls={name: desk.url for name, desk in desks.items()},
+        admins={name: desk.admin for name, desk in desks.items()},
         books=books,
         findings=check(books),
         standing=standing,
@@ -239,7 +239,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         return
     if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
         raise UsageError(f"{keep} is not an empty folder", hint="name one that is, or that is not there yet")
-    yield keep
+    yield keep.resolve()
 
 
 @contextlib.asynccontextmanager

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 from rich import box
@@ -20,6 +24,8 @@ from crossdock.cli.demo.mischief import KINDS
 from crossdock.cli.demo.play import PLATFORMS, Outcome
 from crossdock.cli.show import plain
 
+TO_LOOK_AT: Final = {"shopify": "orders", "quickbooks": "invoice", "hubspot": "deals"}
+"""platform → what its simulator lists"""
 TITLES: Final = {"shopify": "Shopify", "quickbooks": "QuickBooks", "hubspot": "HubSpot"}
 FAULTS: Final = {
     "429": "told to wait",
@@ -54,16 +60,23 @@ def tell(outcome: Outcome, console: Console) -> None:
 def what_to_look_at(outcome: Outcome) -> str:
     """For a viewer who stays."""
     number = next((sale.name for sale in outcome.books.sales if sale.refunds), "#1001")
-    options = f"--project {outcome.folder} --environment sandbox"
-    simulators = "\n".join(f"  {TITLES[name]:<11}{url}" for name, url in outcome.urls.items())
+    program, options = _program(), f"--project {shlex.quote(str(outcome.folder))} --environment sandbox"
+    lists = "\n".join(f"  {outcome.admins[name]}/list/{kind}" for name, kind in TO_LOOK_AT.items())
     return (
         "Everything still runs. In another terminal:\n"
-        f"  crossdock trace '{number}' {options}\n"
-        f"  crossdock status {options}\n"
-        f"  crossdock audit {options}\n"
-        f"The hub: {outcome.hub_url}/metrics. The simulators:\n{simulators}\n"
-        "Ctrl-C ends them all."
+        f"  {program} trace '{number}' {options}\n"
+        f"  {program} status {options}\n"
+        f"  {program} audit {options}\n"
+        "In a browser, the orders, the invoices and the deals, and what the hub counts:\n"
+        f"{lists}\n"
+        f"  {outcome.hub_url}/metrics\n"
+        "Ctrl-C ends it all."
     )
+
+
+def _program() -> str:
+    """As a viewer can type it: whom `dev.py demo` made an environment may not have it on their PATH."""
+    return "crossdock" if shutil.which("crossdock") else shlex.quote(str(Path(sys.executable).with_name("crossdock")))
 
 
 # --- the parts --------------------------------------------------------------------------------------------------
