@@ -93,7 +93,8 @@ class Postgres:
         return self._folder / "data"
 
     def _answers(self) -> bool:
-        probe: list[str | Path] = [self._programs / "pg_isready", "-q", "-h", self._folder, "-U", "hub", "-d", "postgres"]
+        where = ["-h", str(self._folder), "-U", "hub", "-d", "postgres"]
+        probe: list[str | Path] = [self._programs / "pg_isready", "-q", *where]
         return subprocess.run(probe, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
