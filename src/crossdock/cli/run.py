@@ -21,7 +21,8 @@ from crossdock.cli.assemble import Assembly, assembled, missing
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
 from crossdock.cli.place import socket_path
 from crossdock.cli.show import emit, say, table
-from crossdock.core.errors import CrossdockError, UsageError
+from crossdock.core.errors import CredentialError, CrossdockError, UsageError
+from crossdock.core.flow import Connection
 from crossdock.engine import crash
 from crossdock.engine.accounts import check_account
 from crossdock.engine.observe import Observer
@@ -105,7 +106,11 @@ async def serve(
     hub, project = assembly.hub, assembly.project
     for name in project.landscape.connections:
         declared, new = project.accounts.get(name, ""), name in wish.new_accounts
-        credential = await assembly.vault.credential(name)
+        try:
+            credential = await assembly.vault.credential(name)
+        except CredentialError as error:
+            hub.context.pause(name, error)
+            continue
         await check_account(hub.context, name, credential, declared=declared, new=new)
     await hub.start()
     door_socket = local_socket(socket_path(project.folder, project.landscape.environment))
@@ -173,16 +178,19 @@ async def _announce(assembly: Assembly, wish: Wish, port: int) -> None:
         for name, connection in project.landscape.connections.items()
         if connection.connector.webhook is not None
     }
-    lacking = [
-        line
-        for name, connection in project.landscape.connections.items()
-        for line in missing(connection, await assembly.vault.credential(name))
-    ]
+    lacking = [line for one in project.landscape.connections.values() for line in await _lacks(assembly, one)]
     log.info("started", hub=project.landscape.name, environment=project.landscape.environment, url=url)
     if wish.as_json:
         emit(_document(project, url, hooks, lacking))
     else:
         _tell(project, url, hooks, lacking)
+
+
+async def _lacks(assembly: Assembly, connection: Connection) -> list[str]:
+    try:
+        return missing(connection, await assembly.vault.credential(connection.name))
+    except CredentialError as error:
+        return [f"{error.what}; {error.hint}"]
 
 
 def _document(project: Project, url: str, hooks: Mapping[str, str], lacking: list[str]) -> Mapping[str, Any]:

@@ -203,7 +203,8 @@ class Reply(Struct, frozen=True, gc=False):
 
 
 class Rejected(Struct, frozen=True, gc=False):
-    """Not authenticated. `reason`, which is counted, is one of: missing, signature, clock, scheme, unsupported."""
+    """Not authenticated. `reason`, which is counted, is one of: missing, signature, clock, scheme, unsupported.
+    `detail` is a sentence for whoever sent it, so it says what was checked and nothing that is secret."""
 
     reason: str
     detail: str = ""

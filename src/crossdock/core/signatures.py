@@ -45,6 +45,10 @@ class Hmac:
     tolerance_s: float = TOLERANCE_S
     _template: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
+    @property
+    def words(self) -> str:
+        return f"hmac-{self.algorithm}-{self.encoding} of {self.signed}"
+
     def __post_init__(self) -> None:
         template = tuple(_PLACES.split(self.signed))
         places = set(template[1::2])
@@ -175,7 +179,7 @@ def verify(scheme: Scheme, request: Inbound, secrets: Sequence[Secret], civil: f
         return _verify_source(scheme, request)
     live = [secret.reveal() for secret in secrets if secret.reveal().strip()]
     if not live:
-        return Rejected("missing", "the connection has no secret to check with")
+        return Rejected("missing", "no secret is kept for this hook, so nothing can be checked")
     match scheme:
         case Hmac():
             return _verify_hmac(scheme, request, live, civil)
@@ -190,10 +194,10 @@ def verify(scheme: Scheme, request: Inbound, secrets: Sequence[Secret], civil: f
 def _verify_hmac(scheme: Hmac, request: Inbound, secrets: Sequence[str], civil: float) -> Rejected | None:
     given = request.headers.get(scheme.header, "")
     if not given:
-        return Rejected("missing", scheme.header)
+        return Rejected("missing", f"{_lacks(scheme.header)}; it should hold the signature, {scheme.words}")
     for header in (scheme.timestamp_header, scheme.id_header):
         if header and not request.headers.get(header):
-            return Rejected("missing", header)
+            return Rejected("missing", f"{_lacks(header)}; the signature is over {scheme.signed}")
     if scheme.timestamp_header:
         unit_s = 1.0 if scheme.timestamp_unit == "s" else 0.001
         late = _out_of_time(request.headers[scheme.timestamp_header], unit_s, scheme.tolerance_s, civil)
@@ -203,7 +207,7 @@ def _verify_hmac(scheme: Hmac, request: Inbound, secrets: Sequence[str], civil: 
     if scheme.encoding == "hex":
         given = given[: len(scheme.prefix)] + given[len(scheme.prefix) :].lower()
     expected = [_digest(scheme, secret, signed) for secret in secrets]
-    return None if _any_equal(given, expected) else Rejected("signature", scheme.header)
+    return None if _any_equal(given, expected) else _unfit(scheme.header, scheme.words)
 
 
 def _verify_standard(
@@ -213,7 +217,9 @@ def _verify_standard(
         request.headers.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     )
     if not (message_id and timestamp and given):
-        return Rejected("missing", "webhook-id, webhook-timestamp, webhook-signature")
+        return Rejected(
+            "missing", "there must be webhook-id, webhook-timestamp and webhook-signature (Standard Webhooks)"
+        )
     if "." in message_id:
         return Rejected("signature", "webhook-id holds a dot")
     late = _out_of_time(timestamp, 1.0, scheme.tolerance_s, civil)
@@ -221,32 +227,34 @@ def _verify_standard(
         return late
     keys = [key for secret in secrets if (key := _standard_key(secret))]
     if not keys:
-        return Rejected("missing", "the connection's secret is not of the form whsec_…")
+        return Rejected("missing", "the secret that is kept for this hook is not of the form whsec_…")
     ours = [entry for entry in given.split(" ") if entry.startswith("v1,")]
     if not ours:
-        return Rejected("unsupported", "no v1 signature")
+        return Rejected("unsupported", "webhook-signature holds no signature of version v1")
     expected = [_standard_signature(key, message_id, timestamp, request.body) for key in keys]
     matches = [_any_equal(entry, expected) for entry in ours]
-    return None if any(matches) else Rejected("signature", "webhook-signature")
+    return None if any(matches) else _unfit("webhook-signature", "Standard Webhooks v1")
 
 
 def _verify_basic(scheme: Basic, request: Inbound, secrets: Sequence[str]) -> Rejected | None:
     given = request.headers.get("authorization", "")
     if not given:
-        return Rejected("missing", "authorization")
+        return Rejected("missing", f"{_lacks('authorization')}; it should hold Basic and a user's name and password")
     kind, _, credentials = given.partition(" ")
     if kind.lower() != "basic":
         return Rejected("scheme", "authorization is not Basic")
     expected = [_basic(scheme, secret) for secret in secrets]
-    return None if _any_equal(credentials.strip(), expected) else Rejected("signature", "authorization")
+    fits = _any_equal(credentials.strip(), expected)
+    return None if fits else Rejected("signature", "name and password in authorization are not those of this hook")
 
 
 def _verify_key(scheme: KeyHeader, request: Inbound, secrets: Sequence[str]) -> Rejected | None:
     given = request.headers.get(scheme.header, "")
     if not given:
-        return Rejected("missing", scheme.header)
+        return Rejected("missing", f"{_lacks(scheme.header)}; it should hold this hook's key")
     expected = [scheme.prefix + secret for secret in secrets]
-    return None if _any_equal(given, expected) else Rejected("signature", scheme.header)
+    fits = _any_equal(given, expected)
+    return None if fits else Rejected("signature", f"the key in {scheme.header} is not this hook's")
 
 
 def _verify_source(scheme: Unsigned, request: Inbound) -> Rejected | None:
@@ -264,8 +272,17 @@ def _out_of_time(text: str, unit_s: float, tolerance_s: float, civil: float) -> 
     if not (text.isascii() and text.isdigit() and len(text) <= 16):
         return Rejected("clock", "the timestamp is not a plain number")
     if abs(int(text) * unit_s - civil) > tolerance_s:
-        return Rejected("clock", f"the timestamp is more than {tolerance_s:g} s away")
+        return Rejected("clock", f"the timestamp is more than {tolerance_s:g} s away from the hub's clock")
     return None
+
+
+def _lacks(header: str) -> str:
+    return f"the header {header} is not there"
+
+
+def _unfit(header: str, words: str) -> Rejected:
+    """Nothing of what was sent, or of what would have fitted, is told."""
+    return Rejected("signature", f"the signature in {header} does not fit; {words} is checked")
 
 
 def _any_equal(given: str, expected: Sequence[str]) -> bool:

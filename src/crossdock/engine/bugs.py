@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 import traceback
 
+import structlog
+
 LONGEST_WORDS = 300
+
+log = structlog.get_logger("crossdock.hub")
 
 
 def bug_in(what: str, *, words: bool = True) -> str:
@@ -17,3 +21,17 @@ def bug_in(what: str, *, words: bool = True) -> str:
     said = " ".join(str(error).split())[:LONGEST_WORDS] if words else ""
     kind = type(error).__name__ + (f": {said}" if said else "")
     return f"the connector's code for {what} failed: {kind} ({place.filename}, line {place.lineno}, in {place.name})"
+
+
+class Bugs:
+    """Those that stop nothing, so that only the log tells of them: each once, however often it is met."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, event: str, what: str, *, connection: str, words: bool = True) -> None:
+        """Of the exception being handled."""
+        defect = bug_in(what, words=False)
+        if defect not in self._told:
+            self._told.add(defect)
+            log.error(event, connection=connection, why=bug_in(what, words=words))

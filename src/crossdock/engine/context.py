@@ -14,6 +14,7 @@ from crossdock.core.ids import digest
 from crossdock.core.secret import Credential
 from crossdock.core.store import Store
 from crossdock.core.transport import Transport
+from crossdock.engine.bugs import Bugs, bug_in
 from crossdock.engine.signals import Signals
 
 
@@ -59,6 +60,8 @@ class Context:
     """connection → why nothing is sent to it until a person acts (needs_reauth)"""
     refuses: str = ""
     """why nothing that comes in is accepted (a full disk, a failed flush); "" = it is"""
+    bugs: Bugs = field(default_factory=Bugs)
+
     failed: list[BaseException] = field(default_factory=list)
     """what no stage could survive (a store that cannot be trusted, a bug): the supervisor stops the hub"""
 
@@ -80,18 +83,31 @@ class Context:
     async def account(self, name: str) -> str:
         """Whose data it is at this connection's platform. Raises CredentialError when a person must connect first."""
         if name not in self.accounts:
-            credential = await self.vault.credential(name)
-            self.accounts[name] = self.connection(name).connector.account(credential) or name
+            await self.learn_account(name)
         return self.accounts[name]
+
+    async def learn_account(self, name: str) -> None:
+        """From the vault. Where it tells none, the one that was known stays. Raises CredentialError."""
+        credential = await self.vault.credential(name)
+        try:
+            self.accounts[name] = self.connection(name).connector.account(credential) or name
+        except CredentialError:
+            raise
+        except Exception:
+            raise CredentialError(bug_in(f"{name}'s account", words=False)) from None
 
     async def is_connected(self, name: str) -> bool:
         """Whether it is known whose data the connection leads to; else it is paused until a person connects it."""
         try:
             await self.account(name)
         except CredentialError as error:
-            self.paused[name] = str(error).replace("CONNECTION", name)
+            self.pause(name, error)
             return False
         return True
+
+    def pause(self, name: str, error: CredentialError) -> None:
+        """Nothing is sent to it until a person acts."""
+        self.paused[name] = str(error).replace("CONNECTION", name)
 
 
 Known = Mapping[tuple[str, str, str], str]

@@ -11,6 +11,7 @@ from crossdock.core.connector import Call, Pause, Steps
 from crossdock.core.errors import CredentialError
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Refused
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 
 EARLY_S = 60.0
@@ -100,6 +101,12 @@ class Credentials:
             except StopIteration as stop:
                 fresh: Credential = stop.value
                 return fresh
+            except CredentialError:
+                raise
+            except Exception:
+                raise CredentialError(
+                    bug_in(f"{connection}'s tokens", words=False), hint=f"connect again: crossdock connect {connection}"
+                ) from None
             if isinstance(step, Pause):
                 await self._context.clock.sleep(step.wait_s)
                 answer = None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import structlog
-
 from crossdock.core import crash
 from crossdock.core.connector import Call
 from crossdock.core.errors import CredentialError, TransportError
@@ -20,8 +18,6 @@ from crossdock.engine.credentials import Credentials, NotRenewed
 from crossdock.engine.gate import Gate
 
 DEADLINE_S = 30.0
-
-log = structlog.get_logger("crossdock.hub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,6 @@ class Exchanger:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._gates: dict[str, Gate] = {}
-        self._told: set[tuple[str, str]] = set()
         self.credentials = Credentials(context, self._ask_unsigned)
 
     async def gate(self, connection: str) -> Gate:
@@ -109,7 +104,7 @@ class Exchanger:
             lessons = tuple(connector.learn(call, response))
         except Exception:
             lessons = ()  # what the platform did is known: what could be learned beside it is not worth losing that
-            self._tell_of_learning(connection, f"{connector.name}'s learn")
+            context.bugs.tell("nothing was learned from an answer", f"{connector.name}'s learn", connection=connection)
         for lesson in lessons:
             if isinstance(lesson, Budget):
                 gate.learn(lesson)
@@ -124,13 +119,6 @@ class Exchanger:
                     verdict = NotDone(verdict.why, wait_s=0.0, counts=False)
         return Sent(verdict, response.status, started_at, ended_at)
 
-    def _tell_of_learning(self, connection: str, what: str) -> None:
-        """Once for each defect: nobody would notice otherwise that budgets and expired tokens go unlearned."""
-        defect = (connection, bug_in(what, words=False))
-        if defect not in self._told:
-            self._told.add(defect)
-            log.warning("nothing was learned from an answer", connection=connection, why=bug_in(what))
-
     @staticmethod
     def _mind(gate: Gate, verdict: Verdict, response: Response) -> None:
         """Trouble is what is not the platform's own word: 5xx and unreadable answers. A wait it asks for binds all."""
@@ -142,7 +130,7 @@ class Exchanger:
             gate.hold_off(verdict.wait_s)
 
     def _pause(self, connection: str, error: CredentialError, started_at: float) -> Sent:
-        self._context.paused[connection] = str(error).replace("CONNECTION", connection)
+        self._context.pause(connection, error)
         self._context.signals.ring(f"paused/{connection}")
         verdict = NotDone(f"the connection is paused: {error.what}", counts=False, wait_s=5.0)
         return Sent(verdict, 0, started_at, self._context.clock.now())
@@ -155,4 +143,7 @@ class Exchanger:
             response = await context.transport.exchange(call.request, DEADLINE_S)
         except TransportError as error:
             return judge_failure(error)
-        return connector.judge(call, response, context.clock.civil())
+        try:
+            return connector.judge(call, response, context.clock.civil())
+        except Exception:
+            return Unknown(bug_in(f"{connector.name}'s judge", words=False))

@@ -18,6 +18,8 @@ from crossdock.engine.supervise import Hub
 EVERY_S = 5.0
 MARK_S = 60.0
 """How often the clock's high-water mark is written down."""
+REJECTED_S = 60.0
+"""Who means harm can send any number of bad webhooks: they are told of together."""
 CLOCK = "clock"
 
 log = structlog.get_logger("crossdock.hub")
@@ -55,6 +57,7 @@ class Observer:
         self._context = hub.context
         self._gauges = gauges
         self._told: dict[tuple[str, str], object] = {}
+        self._rejected_at: dict[str, float] = {}
         self._marked_at = float("-inf")
 
     async def run(self) -> None:
@@ -70,6 +73,7 @@ class Observer:
         for connection in self._context.landscape.connections:
             self._connection(connection, tallies.get(("message", connection, MessageState.QUARANTINED), 0))
         self._polls()
+        self._rejections()
         await self._mark()
 
     async def _intake(self) -> None:
@@ -112,6 +116,22 @@ class Observer:
                 log.warning("a poll brings nothing in, and is tried again", connection=connection, poll=poll, why=why)
             else:
                 log.info("a poll is well again", connection=connection, poll=poll)
+
+    def _rejections(self) -> None:
+        """Once a minute for each connection at most, whoever sends what."""
+        now = self._context.clock.now()
+        for name, rejected in list(self._hub.receiver.rejections.items()):
+            if now - self._rejected_at.get(name, float("-inf")) < REJECTED_S:
+                continue
+            self._rejected_at[name] = now
+            del self._hub.receiver.rejections[name]
+            log.warning(
+                "webhooks were not authenticated, and not accepted",
+                connection=name,
+                amount=rejected.amount,
+                last=rejected.last.detail or rejected.last.reason,
+                sender=rejected.sender,
+            )
 
     def _news(self, name: str, what: str, value: object, *, at_first: object) -> bool:
         """Whether it differs from what was last told."""

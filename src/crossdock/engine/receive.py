@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from crossdock.core import crash, json
 from crossdock.core.connector import Inbound, Part, Rejected, Reply, Webhook
-from crossdock.core.errors import CrossdockError, NotNow, StoreError, StoreLost
+from crossdock.core.errors import CredentialError, CrossdockError, NotNow, StoreError, StoreLost
 from crossdock.core.flow import Connection
 from crossdock.core.ids import digest
 from crossdock.core.message import Arrival, Message, message_id
@@ -16,6 +17,7 @@ from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import CellWrite, Committed, Payload, Work
 from crossdock.engine import intake
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 
 LONGEST_REASON = 500
@@ -23,10 +25,29 @@ LONGEST_REASON = 500
 KEPT_ALWAYS = ("content-type", "user-agent")
 
 
+ADVICE = {
+    "signature": "Compare the secret on both sides, and see that nothing on the way changes the body.",
+    "clock": "Compare the clocks; what was kept for a while must be signed anew.",
+}
+"""For a genuine sender, by the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejections:
+    """How many there were, and the last one of them."""
+
+    amount: int
+    last: Rejected
+    sender: str
+    """its address"""
+
+
 class Receiver:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._held: dict[str, Credential] = {}
+        self.rejections: dict[str, Rejections] = {}
+        """connection → what was not authenticated since somebody last took it from here"""
 
     def forget(self, connection: str) -> None:
         """Its secrets have changed."""
@@ -39,17 +60,23 @@ class Receiver:
         webhook = connection.connector.webhook if connection else None
         if connection is None or webhook is None:
             return Reply(404, b"no such hook")
-        if name not in self._held:
-            self._held[name] = await context.vault.credential(name)
+        try:
+            if name not in self._held:
+                self._held[name] = await context.vault.credential(name)
+        except CredentialError as error:
+            context.pause(name, error)
+            return Reply(503, b"what this hook is checked with cannot be read; send it again later")
         credential = self._held[name]
-        handshake = webhook.challenge(request, credential)
-        if handshake is not None:
-            return handshake
-        rejected = webhook.verify(request, _signing_secrets(credential.secrets, webhook), context.clock.civil())
+        try:
+            handshake = webhook.challenge(request, credential)
+            if handshake is not None:
+                return handshake
+            rejected = webhook.verify(request, _signing_secrets(credential.secrets, webhook), context.clock.civil())
+        except Exception:
+            context.bugs.tell("a webhook could not be checked", f"{name}'s webhooks", words=False, connection=name)
+            return Reply(500, b"the hub failed to check this; its log tells more")
         if isinstance(rejected, Rejected):
-            context.metrics.rejected(name, rejected.reason)
-            status = 401 if rejected.reason in {"missing", "signature", "clock", "scheme"} else 400
-            return Reply(status, f"not authenticated: {rejected.reason}".encode())
+            return self._reject(name, rejected, request.remote)
         crash.at("ingest.read")
         try:
             await self.take(connection, request.body, _kept(request.headers, webhook), _split(webhook, request))
@@ -57,6 +84,14 @@ class Receiver:
             return self._refuse(error)
         crash.at("ingest.committed")
         return webhook.answer()
+
+    def _reject(self, name: str, rejected: Rejected, sender: str) -> Reply:
+        self._context.metrics.rejected(name, rejected.reason)
+        before = self.rejections.get(name)
+        self.rejections[name] = Rejections((before.amount if before else 0) + 1, rejected, sender)
+        status = 401 if rejected.reason in {"missing", "signature", "clock", "scheme"} else 400
+        lines = [f"not authenticated: {rejected.detail or rejected.reason}", ADVICE.get(rejected.reason, "")]
+        return Reply(status, "\n".join(filter(None, lines)).encode())
 
     def _refuse(self, error: StoreError) -> Reply:
         """Nothing is durable, so nothing is acknowledged. After a flush that failed the hub ends."""
@@ -178,8 +213,10 @@ def payload_of(owner: str, data: bytes) -> tuple[PayloadRef, Payload]:
 def _split(webhook: Webhook, request: Inbound) -> Sequence[Part] | CrossdockError:
     try:
         return webhook.split(request)
-    except (ValueError, KeyError, TypeError, CrossdockError) as error:
+    except (ValueError, CrossdockError) as error:
         return CrossdockError((str(error) or type(error).__name__)[:LONGEST_REASON])
+    except Exception:
+        return CrossdockError(bug_in("splitting a webhook"))
 
 
 def _kept(headers: Mapping[str, str], webhook: Webhook) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from crossdock.core import crash, json
-from crossdock.core.errors import UsageError
+from crossdock.core.errors import CredentialError, UsageError
 from crossdock.core.flow import Flow
 from crossdock.core.lanes import lanes_of
 from crossdock.core.work import CellVersion, CellWrite, Count, Position, Work
@@ -109,8 +109,11 @@ class Hub:
         """A person has connected or set a secret: what waited for it goes on."""
         self.receiver.forget(connection)
         self.exchanger.credentials.forget(connection)
-        self.context.accounts.pop(connection, None)
         self.context.paused.pop(connection, None)
+        try:
+            await self.context.learn_account(connection)
+        except CredentialError as error:
+            self.context.pause(connection, error)
 
     async def _begin(self, flow: Flow) -> None:
         """A new flow starts where it says: by default with what comes from now on."""
@@ -139,13 +142,20 @@ class Hub:
         seen: dict[str, object] = {}
         while True:
             for name in list(self.context.paused):
-                credential = await self.context.vault.credential(name)
-                if name in seen and seen[name] != credential:
+                held = await self._held(name)
+                if name in seen and seen[name] != held:
                     await self.credential_changed(name)
-                seen[name] = credential
+                seen[name] = held
             for name in set(seen) - set(self.context.paused):
                 del seen[name]
             await self.context.clock.sleep(CREDENTIAL_CHECK_S)
+
+    async def _held(self, name: str) -> object:
+        """The credential, or why there is none to be had."""
+        try:
+            return await self.context.vault.credential(name)
+        except CredentialError as error:
+            return error.what
 
     def _watched(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)

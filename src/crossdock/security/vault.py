@@ -62,15 +62,13 @@ class Vault:
         self._tell = tell
 
     async def check(self) -> None:
-        """Raises CredentialError when the store holds secrets that none of the keys opens: a hub must not start on
-        it, nor write to it."""
+        """Raises CredentialError when the store holds secrets that are locked with none of the keys: a hub must not
+        start on it, nor write to it. What is damaged is told when it is used: it is no other connection's business."""
         for name, cell in (await self._store.cells(PREFIX)).items():
-            connection = name.removeprefix(PREFIX)
-            record = _decoded(connection, cell)
-            for field, sealed in record.fields.items():
-                self._unlocked(connection, field, sealed)
-            if record.previous:
-                self._unlocked(connection, _PREVIOUS, record.previous)
+            with contextlib.suppress(msgspec.MsgspecError):
+                record = msgspec.json.decode(cell.value, type=_Record)
+                for sealed in (*record.fields.values(), *([record.previous] if record.previous else [])):
+                    self._kek(name.removeprefix(PREFIX), sealed)
 
     async def names(self) -> Mapping[str, tuple[str, ...]]:
         """Connection → names of its secrets."""
@@ -156,10 +154,7 @@ class Vault:
     async def _change(self, connection: str, change: Callable[[_Record], _Record]) -> int:
         """How many secrets were sealed or locked anew. Nothing is written over what changed meanwhile, nor into a vault
         that other keys have locked; but one connection's damage is no other's."""
-        for name, cell in (await self._store.cells(PREFIX)).items():
-            with contextlib.suppress(msgspec.MsgspecError):
-                for sealed in msgspec.json.decode(cell.value, type=_Record).fields.values():
-                    self._kek(name.removeprefix(PREFIX), sealed)
+        await self.check()
         name = PREFIX + connection
         for _ in range(_TRIES):
             found = await self._store.cell(name)

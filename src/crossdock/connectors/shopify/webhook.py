@@ -31,7 +31,7 @@ class ShopifyWebhook(Webhook):
     def verify(self, request: Inbound, secrets: Sequence[Secret], civil: float) -> Rejected | None:
         for name in ("x-shopify-topic", "x-shopify-webhook-id", "x-shopify-shop-domain"):
             if not request.headers.get(name):
-                return Rejected("missing", name)
+                return Rejected("missing", f"the header {name} is not there")
         return verify(SHOPIFY, request, secrets, civil)
 
     def split(self, request: Inbound) -> Sequence[Part]:
