@@ -77,12 +77,14 @@ class RunError(JqError):
     """The program raised an error on this input, and did not catch it.
 
     `value` is the error's value as the program sees it in `catch`: any JSON value, mostly a sentence.
-    `where` is the place in the program, None while the error is still under way.
+    `where` is the place in the program, None while the error is still under way. `path` tells where in the input the
+    value is that the error is about, such as `.lines[2].price`; None where that is not known.
     """
 
     def __init__(self, value: Any) -> None:
         self.value = value
         self.where: Span | None = None
+        self.path: str | None = None
         super().__init__(value)
 
     @property
@@ -96,7 +98,8 @@ class RunError(JqError):
     def __str__(self) -> str:
         if self.where is None:
             return self.message
-        return f"{self.where.place()}: {self.message}\n{self.where.caret()}"
+        found = "" if self.path is None else f"\n    in the input: {self.path}"
+        return f"{self.where.place()}: {self.message}\n{self.where.caret()}{found}"
 
 
 class BudgetExceeded(JqError):

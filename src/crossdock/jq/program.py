@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from crossdock.jq import edit, numbers, order, runtime
@@ -21,6 +19,7 @@ from crossdock.jq.generate.core import Env, Ex, Home
 from crossdock.jq.generate.generator import Generator
 from crossdock.jq.modules import Loader
 from crossdock.jq.parser import parse
+from crossdock.jq.places import Places
 from crossdock.jq.runtime import NOTHING
 from crossdock.jq.syntax import Identity, Node, Variable
 
@@ -81,25 +80,27 @@ class Program:
 
     def __init__(
         self,
-        source: Source,
+        places: Places,
         tree: Node,
-        text: str,
-        spans: list[Span | None],
         namespace: dict[str, Any],
         variables: tuple[str, ...],
         single: bool,
         budget: Budget,
     ) -> None:
         self.tree = tree
-        self.source = text
         self.single = single
         self.budget = budget
         self.variables = variables
-        self._spans = spans
-        self._filename = f"<jq {source.name}>"
-        code = compile(ast.parse(text), self._filename, "exec")
+        self._places = places
+        self._filename = places.main.name
+        code = compile(places.relocated(), self._filename, "exec")
         exec(code, namespace)  # noqa: S102 - text of our own making: no name or string of the program is in it
         self._function: Callable[..., Any] = namespace["program"]
+
+    @property
+    def source(self) -> str:
+        """The generated Python; where a line of the program begins, its number stands behind."""
+        return self._places.commented()
 
     def run(
         self,
@@ -188,7 +189,7 @@ class Program:
 
     def _explained(self, error: BaseException) -> JqError:
         """The error with its place in the program; Python's own become ours."""
-        place = self._place(error.__traceback__)
+        place, path = self._places.found(error.__traceback__, self._filename)
         if isinstance(error, RecursionError):
             error = BudgetExceeded("the program recurses too deeply", "Python's limit on nested calls")
         elif isinstance(error, MemoryError):
@@ -198,6 +199,8 @@ class Program:
         if isinstance(error, (RunError, BudgetExceeded)):
             if error.where is None:
                 error.where = place
+                if isinstance(error, RunError):
+                    error.path = path
             return error
         if isinstance(error, JqError):
             return error
@@ -205,15 +208,6 @@ class Program:
         broken.where = place
         broken.__cause__ = error
         return broken
-
-    def _place(self, traceback: TracebackType | None) -> Span | None:
-        found: Span | None = None
-        while traceback is not None:
-            code: CodeType = traceback.tb_frame.f_code
-            if code.co_filename == self._filename and 0 < traceback.tb_lineno <= len(self._spans):
-                found = self._spans[traceback.tb_lineno - 1] or found
-            traceback = traceback.tb_next
-        return found
 
 
 def compile_program(
@@ -284,9 +278,13 @@ def _compile(
         else:
             g.many(tree, v, env, g.yielding())
             g.ensure_generator()
-    text, spans = g.text()
-    namespace = {"__builtins__": {"__build_class__": None}, **_RUNTIME, **g.namespace}
-    return Program(source, tree, text, spans, namespace, variables, single, budget)
+    lines, spans = g.code()
+    places = Places(source, tuple(lines), tuple(spans), g.origins, v)
+    namespace = {
+        "__builtins__": {"__build_class__": None}, "__name__": source.name, "__loader__": places,
+        **_RUNTIME, **g.namespace,
+    }  # fmt: skip
+    return Program(places, tree, namespace, variables, single, budget)
 
 
 def _module_meta(loader: Loader) -> Callable[[Any], Any]:

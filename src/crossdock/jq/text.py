@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -175,3 +175,12 @@ def shown(value: Any, limit: int = 30) -> str:
 
 def shown_as(value: Any) -> str:
     return f"{type_name(value)} ({shown(value)})"
+
+
+def shown_path(keys: Iterable[Any]) -> str:
+    """A path as a program would write it."""
+    path = "".join(
+        f"[{key}]" if type(key) is int else f".{key}" if key.isidentifier() and key.isascii() else f"[{quoted(key)}]"
+        for key in keys
+    )
+    return path if path.startswith(".") else f".{path}"

@@ -154,27 +154,27 @@ def join(v: Any, separator: Any, meter: Meter) -> Any:
 def _mixed_join(found: list[Any], separator: Any, meter: Meter) -> Any:
     from crossdock.jq.numbers import add
 
+    if separator is not None and type(separator) is not str:
+        done = add("", _joinable(found[0], meter), meter)
+        return done if len(found) == 1 else add(done, separator, meter)
+    between = separator or ""
     texts: list[str] = []
     size = 0
-    for i, item in enumerate(found):
-        kind = type(item)
-        if kind is str:
-            text = item
-        elif item is None:
-            text = ""
-        elif kind is list or kind is dict:
-            done = "".join(texts) if not i else (separator or "").join(texts) + (separator or "")
-            return add(done, item, meter)
-        else:
-            text = to_string(item, meter)
+    for item in found:
+        text = _joinable(item, meter)
+        if type(text) is not str:
+            return add("".join(part + between for part in texts), text, meter)
         texts.append(text)
-        size += len(text)
-    if type(separator) is not str:
-        if separator is not None:
-            return add(add("", separator, meter), texts[0], meter)
-        separator = ""
-    meter.text(size + len(separator) * len(texts))
-    return separator.join(texts)
+        size += len(text) + len(between)
+    meter.text(size)
+    return between.join(texts)
+
+
+def _joinable(item: Any, meter: Meter) -> Any:
+    """Numbers and booleans as text, null as none; arrays and objects as they are, for the error."""
+    if item is None:
+        return ""
+    return item if type(item) in (str, list, dict) else to_string(item, meter)
 
 
 @native("indices", 1, meter=True)

@@ -35,14 +35,14 @@ def split(v: Any, separator: Any, meter: Meter) -> list[str]:
 @native("ascii_downcase", kind="str")
 def ascii_downcase(v: Any) -> str:
     if type(v) is not str:
-        raise RunError("explode input must be a string")
+        raise RunError("ascii_downcase input must be a string")
     return v.lower() if v.isascii() else v.translate(_LOWER)
 
 
 @native("ascii_upcase", kind="str")
 def ascii_upcase(v: Any) -> str:
     if type(v) is not str:
-        raise RunError("explode input must be a string")
+        raise RunError("ascii_upcase input must be a string")
     return v.upper() if v.isascii() else v.translate(_UPPER)
 
 

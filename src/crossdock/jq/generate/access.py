@@ -6,6 +6,7 @@ from typing import Any
 
 from crossdock.jq.generate.core import Env, Ex, K
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
+from crossdock.jq.places import ELEMENT, SAME
 from crossdock.jq.syntax import Index, Iterate, Literal, Node, Object, Slice
 
 UNROLLED = 6
@@ -18,7 +19,7 @@ def field(g: Generator, v: Ex, key: Ex) -> Ex:
     if isinstance(shape, dict):
         return shape.get(key, Ex("None", "null"))
     known = g.cached(("field", v, key))
-    return known or g.remember(("field", v, key), g.temp(f"{_members(g, v, key)}.get({key})"))
+    return known or g.remember(("field", v, key), g.part(g.temp(f"{_members(g, v, key)}.get({key})"), v, key))
 
 
 def _members(g: Generator, v: Ex, key: Ex) -> Ex:
@@ -27,7 +28,7 @@ def _members(g: Generator, v: Ex, key: Ex) -> Ex:
         return v
     known = g.cached(("members", v))
     test = f"{v} if type({v}) is dict else members({v}, {key})"
-    return known or g.remember(("members", v), g.temp(test, "dict"))
+    return known or g.remember(("members", v), g.part(g.temp(test, "dict"), v, SAME))
 
 
 def _element(g: Generator, v: Ex, at: int) -> Ex:
@@ -38,9 +39,9 @@ def _element(g: Generator, v: Ex, at: int) -> Ex:
     found = v
     if v.kind != "list":
         test = f"{v} if type({v}) is list else sequence({v}, {at})"
-        found = g.cached(("sequence", v)) or g.remember(("sequence", v), g.temp(test, "list"))
+        found = g.cached(("sequence", v)) or g.remember(("sequence", v), g.part(g.temp(test, "list"), v, SAME))
     enough = found if at in (0, -1) else f"len({found}) > {at}"
-    return g.shared(f"{found}[{at}] if {enough} else None")
+    return g.part(g.shared(f"{found}[{at}] if {enough} else None"), v, str(at))
 
 
 def index(g: Generator, v: Ex, key: Ex) -> Ex:
@@ -48,13 +49,13 @@ def index(g: Generator, v: Ex, key: Ex) -> Ex:
         v = g.pure(v, v.kind)
     if key.kind == "str":
         if key.isidentifier():
-            return g.temp(f"{_members(g, v, key)}.get({key})")
+            return g.part(g.temp(f"{_members(g, v, key)}.get({key})"), v, key)
         return field(g, v, key)
     if key.kind == "int" and (key.isdigit() or key == "(-1)"):
         return _element(g, v, int(key.strip("()")))
-    if key.kind is None:
-        return g.temp(f"{v}.get({key}) if type({v}) is dict and type({key}) is str else get({v}, {key}, st)")
-    return g.temp(f"get({v}, {key}, st)")
+    call = f"get({v}, {key}, st)"
+    test = f"{v}.get({key}) if type({v}) is dict and type({key}) is str else {call}"
+    return g.part(g.temp(test if key.kind is None else call), v, key)
 
 
 @single_rule(Index)
@@ -147,7 +148,7 @@ def items(g: Generator, v: Ex) -> Ex:
     found = v
     if v.kind != "list":
         test = f"{v} if type({v}) is list else elements({v})"
-        found = g.cached(("items", v)) or g.remember(("items", v), g.temp(test, "list"))
+        found = g.cached(("items", v)) or g.remember(("items", v), g.part(g.temp(test, "list"), v, SAME))
     g.charge(f"len({found})")
     return found
 
@@ -169,7 +170,7 @@ def _iterate_many(g: Generator, node: Iterate, v: Ex, env: Env, k: K) -> None:
             return
         with g.at(node):
             found = items(g, target)
-            item = Ex(g.name())
+            item = g.part(Ex(g.name()), found, ELEMENT)
             with g.nested(f"for {item} in {found}:", 1):
                 k(item)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crossdock.jq.generate.access import items
 from crossdock.jq.generate.core import IGNORED, Env, Ex, Home, K, grouped, truth
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
+from crossdock.jq.places import ELEMENT, SAME
 from crossdock.jq.syntax import BreakTo, Call, Define, Identity, If, Iterate, Label, Node, Try
 
 
@@ -135,9 +136,11 @@ def _try_many(g: Generator, node: Try, v: Ex, env: Env, k: K) -> None:
 
 def _try_elements(g: Generator, node: Iterate, v: Ex, env: Env, k: K) -> None:
     """`.a[]?`: all that can fail is over before the first element."""
-    found, item = g.name(), Ex(g.name())
+    found = Ex(g.name())
+    item = g.part(Ex(g.name()), found, ELEMENT)
     with g.nested("try:", 1):
-        g.line(f"{found} = {items(g, g.one(node.target, v, env))}")
+        elements = items(g, g.one(node.target, v, env))
+        g.line(f"{g.part(found, elements, SAME)} = {elements}")
     with g.nested("except RunError:"):
         g.line(f"{found} = ()")
     with g.nested(f"for {item} in {found}:", 1):

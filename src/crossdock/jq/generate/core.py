@@ -127,6 +127,7 @@ class Writer:
         self.span: Span | None = None
         self.caches: list[dict[object, Any]] = [{}]
         self.namespace: dict[str, Any] = {}
+        self.origins: dict[str, tuple[str, str]] = {}
         self._pure: set[str] = set()
         self._constants: dict[tuple[type, str], str] = {}
         self._counter = 0
@@ -230,6 +231,11 @@ class Writer:
                 return known  # type: ignore[no-any-return]
         return None
 
+    def part(self, found: Ex, whole: Ex, key: str) -> Ex:
+        """Remembers of what value `found` is a part, for messages: `key` is code, SAME or ELEMENT."""
+        self.origins[found] = (whole, key)
+        return found
+
     def shape(self, ex: Ex) -> Shape | None:
         """What the value is made of, where its making is in sight."""
         for cache in reversed(self.caches):
@@ -273,8 +279,8 @@ class Writer:
             return self.pure(f"{{{', '.join(items)}}}", "dict")
         return Ex(self.constant(value), "int" if type(value) is int else "num")
 
-    def text(self) -> tuple[str, list[Span | None]]:
-        """The Python source, and the place in the program that each of its lines came from."""
+    def code(self) -> tuple[list[str], list[Span | None]]:
+        """The lines of Python, and the place in the program that each of its lines came from."""
         return tidied(self.frame.body, self._pure)
 
 

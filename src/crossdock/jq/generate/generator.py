@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from crossdock.jq.generate.core import Env, Ex, Home, K, PyClosure, Writer
+from crossdock.jq.places import SAME
 from crossdock.jq.syntax import Function, Node
 
 One = Callable[["Generator", Any, Ex, Env], Ex]
@@ -136,7 +137,7 @@ class Generator(Writer):
 
     def pull(self, node: Node, v: Ex, env: Env) -> str:
         """A Python iterator over the outputs."""
-        name, inner = self.name("g"), Ex(self.name("v"), v.kind)
+        name, inner = self.name("g"), self.part(Ex(self.name("v"), v.kind), v, SAME)
         with self.function(f"{name}({inner})"):
             if self.single(node, env):
                 self.line(f"yield {self.one(node, inner, env)}")
@@ -146,7 +147,7 @@ class Generator(Writer):
         return f"{name}({v})"
 
     def pull_paths(self, node: Node, p: Ex, v: Ex, env: Env) -> str:
-        name, q, w = self.name("g"), Ex(self.name("p")), Ex(self.name("v"), v.kind)
+        name, q, w = self.name("g"), Ex(self.name("p")), self.part(Ex(self.name("v"), v.kind), v, SAME)
         with self.function(f"{name}({q}, {w})"):
             PATHS[type(node)](self, node, q, w, env, self.yield_pair)
             self.ensure_generator()

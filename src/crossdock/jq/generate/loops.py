@@ -34,7 +34,7 @@ def destructure(g: Generator, pattern: Pattern, v: Ex, env: Env, then: Then) -> 
             if i == len(items):
                 then(inner)
             else:
-                part = g.temp(f"get({v}, {i}, st)")
+                part = index(g, v, Ex(str(i), "int"))
                 destructure(g, items[i], part, inner, lambda e: step(i + 1, e))
 
         step(0, env)

@@ -131,6 +131,7 @@ def _iterate(g: Generator, node: Iterate, p: Ex, v: Ex, env: Env, k: PathK) -> N
         found = g.temp(f"keyed_elements({w})", "list")
         g.charge(f"len({found}) + 1")
         key, item = g.name("i"), Ex(g.name())
+        g.part(item, w, key)
         with g.nested(f"for {key}, {item} in {found}:", 1):
             k(_extended(g, q, key), item)
 

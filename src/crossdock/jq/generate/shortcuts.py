@@ -11,6 +11,7 @@ from crossdock.jq.generate.basics import weight
 from crossdock.jq.generate.core import Closure, Env, Ex, K, falsity, truth
 from crossdock.jq.generate.generator import Generator
 from crossdock.jq.generate.search import loops, search
+from crossdock.jq.places import SAME
 from crossdock.jq.syntax import Binary, Call, Comma, Identity, Iterate, Literal, Node, Param
 
 Shortcut = Callable[[Generator, Call, Ex, Env], Ex | None]
@@ -49,9 +50,10 @@ def _with_entries(g: Generator, node: Call, v: Ex, env: Env) -> Ex:
             each(Ex(name, "str"), value)
             g.caches.pop()
         return found
-    source = v if v.kind == "dict" else g.temp(f"{v} if type({v}) is dict else keyed({v})")
+    source = v if v.kind == "dict" else g.part(g.temp(f"{v} if type({v}) is dict else keyed({v})"), v, SAME)
     g.charge(f"len({source})")
     key, value = Ex(g.name("i"), "str" if v.kind == "dict" else None), Ex(g.name())
+    g.part(value, source, key)
     with g.nested(f"for {key}, {value} in {source}.items():", 1):
         each(key, value)
     return found

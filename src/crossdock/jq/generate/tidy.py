@@ -28,8 +28,8 @@ class Block:
     indent: int = 0
 
 
-def tidied(top: Block, pure: set[str]) -> tuple[str, list[Span | None]]:
-    """The Python source, and the place in the program that each of its lines came from.
+def tidied(top: Block, pure: set[str]) -> tuple[list[str], list[Span | None]]:
+    """The lines of Python, and the place in the program that each of its lines came from.
 
     `pure` names the temporaries whose expressions neither fail nor do anything.
     """
@@ -39,7 +39,7 @@ def tidied(top: Block, pure: set[str]) -> tuple[str, list[Span | None]]:
     rewritten = Counter(match[1] for _, text, _ in kept if (match := _ASSIGNMENT.match(text)))
     once = {name for name, amount in uses.items() if amount == 2 and rewritten[name] == 1}
     result = _joined(kept, once, pure)
-    return "".join(f"{' ' * indent}{text}\n" for indent, text, _ in result), [span for _, _, span in result]
+    return [" " * indent + text for indent, text, _ in result], [span for _, _, span in result]
 
 
 def _flat(top: Block) -> Iterator[Placed]:
