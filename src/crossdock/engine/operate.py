@@ -126,20 +126,26 @@ class Operator:
         return again
 
     async def rewind(self, flow: str) -> Mapping[Lane, int]:
-        """Sets the flow's position back to the beginning of the stream; returns the new positions. Effects that are
+        """Sets the flow's position back to the oldest event that is kept; returns the new positions. Effects that are
         settled stay settled. How far it had come is kept, so that it knows again what it has planned already."""
         store = self._context.store
         lanes = lanes_of(f"flow/{flow}", STREAM)
         stands = await store.positions(f"flow/{flow}", STREAM)
         known = await planned_before(store, flow)
+        start = {lane: await self._start_of(lane, stands[lane.partition]) for lane in lanes}
         work = Work(
             self._context.work_id(),
-            positions=tuple(Position(lane, 0, back=True) for lane in lanes),
+            positions=tuple(Position(lane, number, back=True) for lane, number in start.items()),
             cells=(CellWrite(_cell(flow), json.encode([max(pair) for pair in zip(stands, known, strict=True)])),),
-            counts=(Count(f"flow/{flow}", "rewound", sum(stands)),),
+            counts=(Count(f"flow/{flow}", "rewound", sum(stands) - sum(start.values())),),
         )
         await self._apply(work)
-        return dict.fromkeys(lanes, 0)
+        return start
+
+    async def _start_of(self, lane: Lane, stands: int) -> int:
+        """Before the oldest event of the lane that retention has left; where it stands, when there is none."""
+        oldest = await self._context.store.read({lane: 0}, 1)
+        return min(oldest[0].number - 1, stands) if oldest else stands
 
     async def discard_message(self, message: Message) -> None:
         if message.state is not MessageState.QUARANTINED:

@@ -1,0 +1,31 @@
+"""A flow that is set back to what is left of the stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from crossdock.engine.audit import audit
+from crossdock.engine.retain import Retention
+from crossdock.testing.stage import flow, landscape, stage
+from crossdock.testing.virtual_clock import run_virtually
+
+
+def test_a_flow_set_back_after_a_clean_up_reads_what_is_left_and_its_sums_agree() -> None:
+    kept = dict.fromkeys(("payloads", "messages", "events", "effects"), 60.0)
+
+    async def play() -> None:
+        async with stage(replace(landscape(flow("put")), retention_s=kept)) as here:
+            await here.send({"id": "old", "value": "old"})
+            await here.settle()
+            await here.clock.sleep(100.0)
+            await here.send({"id": "new", "value": "new"})
+            await here.settle()
+            await Retention(here.hub.context).once()
+            assert not await here.store.events(key="in:old")
+            await here.hub.rewind("put", "anna")
+            await here.settle()
+            assert all(one.agrees for one in await audit(here.store))
+            assert list(await here.store.positions("flow/put", "events")) == list(await here.store.heads("events"))
+            assert here.platform.effects == ["old", "new"]
+
+    run_virtually(play())
