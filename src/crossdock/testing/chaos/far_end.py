@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +24,8 @@ LATE_S = 0.5
 """How long after the deadline what is `late` happens."""
 PAGE_ROWS = 3
 
-UNGUARDED = frozenset({"upsert", "batch", "steps"})
-"""Destinations where a request that lands after a newer one would win: none is late there."""
+UNGUARDED = frozenset({"upsert", "batch", "steps", "tokens"})
+"""Where a request that lands after a newer one would win: none is late there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,6 @@ class FarEnd:
         """requests that came without one"""
         self.rows: list[dict[str, Any]] = []
         """what a poll reads, in the order of `at`"""
-        self.serving: set[asyncio.Task[Response]] = set()
         self._records: dict[tuple[str, str], dict[str, Any]] = {}
         self._remembered: dict[tuple[str, str], tuple[float, Http, Response]] = {}
         self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -76,9 +76,9 @@ class FarEnd:
         if fault is Fault.REFUSED:
             raise TransportError("connection refused", sent=False)
         crash.at("send.mid_body")
-        serving = asyncio.create_task(self._serve(request, host, path, fault, deadline_s))
-        self.serving.add(serving)
-        serving.add_done_callback(self._served)
+        work = self._serve(request, host, path, fault, deadline_s)
+        serving = asyncio.create_task(work, context=Context())  # outlives who asked
+        serving.add_done_callback(_forget)
         try:
             async with asyncio.timeout(deadline_s):
                 return await asyncio.shield(serving)
@@ -86,11 +86,6 @@ class FarEnd:
             raise TransportError("no whole answer in time", sent=True) from None
 
     async def close(self) -> None: ...
-
-    def _served(self, task: asyncio.Task[Response]) -> None:
-        self.serving.discard(task)
-        if not task.cancelled():
-            task.exception()
 
     async def _serve(self, request: Http, host: str, path: str, fault: Fault | None, deadline_s: float) -> Response:
         await asyncio.sleep(self.weather.latency_s())
@@ -198,6 +193,12 @@ class FarEnd:
         at, _, number = after.partition("|")
         beyond = [row for row in self.rows if (row["at"], row["number"]) > (float(at), int(number))]
         return {"rows": beyond[:PAGE_ROWS], "more": len(beyond) > PAGE_ROWS}
+
+
+def _forget(task: asyncio.Task[Response]) -> None:
+    """Nobody may be left to hear how it ended."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _place(request: Http) -> tuple[str, str]:

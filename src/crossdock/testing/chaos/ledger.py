@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-WRONG = ("lost", "doubled", "inversions", "stuck", "silent", "phantoms", "changed", "unwritten", "flipped", "storms")
+WRONG = (
+    "lost",
+    "doubled",
+    "inversions",
+    "stuck",
+    "silent",
+    "phantoms",
+    "changed",
+    "unwritten",
+    "flipped",
+    "storms",
+    "lockouts",
+)
 
 
 @dataclass

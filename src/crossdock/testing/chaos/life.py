@@ -1,11 +1,13 @@
-"""One life of a hub that may end at any moment, as a killed process does: nothing it had begun goes on."""
+"""One life of a hub, which may end at any moment as a killed process does, or stand still for a while as a stopped one
+does: nothing that it had begun goes on."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
 from crossdock.core import crash
@@ -13,27 +15,45 @@ from crossdock.core.errors import StoreError
 
 T = TypeVar("T")
 
+_LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
+
 
 class Killed(BaseException):
     """What passes a crash point of a hub that is to die there."""
 
 
+def know_lives() -> None:
+    """From now on this loop's tasks belong to the life in which they were begun."""
+
+    def factory(loop: asyncio.AbstractEventLoop, work: Any, *, context: Context | None = None) -> asyncio.Task[Any]:
+        task = asyncio.Task(work, loop=loop, context=context)
+        life = _LIFE.get() if context is None else context.get(_LIFE)
+        if life is not None:
+            life.tasks.add(task)
+            task.add_done_callback(life.tasks.discard)
+        return task
+
+    asyncio.get_running_loop().set_task_factory(factory)
+
+
 class Life:
-    """Runs everything of a hub in tasks of its own. `ends_at`: (point, which passage) or None."""
+    """Runs everything of a hub in tasks of its own. `ends_at`: (point, which passage) or None; `passed` is told of
+    every point."""
 
     def __init__(self, ends_at: tuple[str, int] | None = None, passed: Callable[[str], None] | None = None) -> None:
         self._ends_at = ends_at
         self._passed = passed
         self._left = ends_at[1] if ends_at else 0
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._before = asyncio.all_tasks()
+        self._going = asyncio.Event()
+        self._going.set()
+        self.tasks: set[asyncio.Task[Any]] = set()
         self.dead = asyncio.Event()
         self.died_at = ""
         """the crash point; "" = it was killed at a moment, or is alive"""
         crash.watch(self._pass)
 
     def _pass(self, point: str) -> None:
-        if self.dead.is_set():
+        if self.dead.is_set() or _LIFE.get() is not self:
             return
         if self._passed is not None:
             self._passed(point)
@@ -47,28 +67,38 @@ class Life:
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Within this life; None when it ended before the work did."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
+        context = copy_context()
+        context.run(_LIFE.set, self)
+        task = asyncio.create_task(work, context=context)
         dying = asyncio.create_task(self.dead.wait())
-        try:
-            await asyncio.wait({task, dying}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            dying.cancel()
-            self._tasks.discard(task)
+        await asyncio.wait({task, dying}, return_when=asyncio.FIRST_COMPLETED)
+        dying.cancel()
         if self.dead.is_set():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             return None
-        return task.result()
+        done: T = task.result()
+        return done
 
-    async def end(self, spared: set[asyncio.Task[Any]]) -> None:
-        """Kills it: every task that is not among the spared stops where it is."""
+    def stand_still(self) -> None:
+        self._going.clear()
+
+    def go_on(self) -> None:
+        self._going.set()
+
+    async def end(self) -> None:
+        """Kills it."""
         self.dead.set()
-        crash.watch(None)
-        doomed = asyncio.all_tasks() - spared - self._before - {asyncio.current_task()}
-        for task in doomed:
+        tasks = set(self.tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*doomed, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def moment(self) -> None:
+        """What every call of a hub to the outside takes: for ever, once it is dead."""
+        await self._going.wait()
+        if self.dead.is_set():
+            await asyncio.get_running_loop().create_future()
 
 
 class Mortal:
@@ -87,26 +117,14 @@ class Mortal:
             return found
 
         async def through(*arguments: Any, **named: Any) -> Any:
-            await self._moment(name)
+            if self._chance.random() < 0.5:
+                await asyncio.sleep(self._chance.random() * 0.004)
+            await self._life.moment()
+            if name == "apply" and self._chance.random() < self._busy():
+                raise StoreError("the store is busy")
             answer = await found(*arguments, **named)
-            await self._moment("")
+            await self._life.moment()
             return answer
 
         setattr(self, name, through)
         return through
-
-    async def _moment(self, name: str) -> None:
-        await self._dead_end()
-        if self._chance.random() < 0.5:
-            await asyncio.sleep(self._chance.random() * 0.004)
-            await self._dead_end()
-        if name == "apply" and self._chance.random() < self._busy():
-            raise StoreError("the store is busy")
-
-    async def _dead_end(self) -> None:
-        if self._life.dead.is_set():
-            await _for_ever()
-
-
-def _for_ever() -> Awaitable[None]:
-    return asyncio.get_running_loop().create_future()

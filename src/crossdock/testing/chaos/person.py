@@ -85,8 +85,10 @@ class Person:
         if not rows:
             return False
         row = simulation.chance.choice(rows)
-        (event,) = await simulation.store.events([row.event_id])
-        self.again[row.flow, str(decode(event.data)["value"])] = (1, 1)
+        events = await simulation.store.events([row.event_id])
+        if not events:
+            return False  # nobody remembers it
+        self.again[row.flow, str(decode(events[0].data)["value"])] = (1, 1)
         if await simulation.act(operator.perform_again(row)) is None:
             return True
         await hub.deliverers[row.flow].wake_key(row.partitionkey)

@@ -14,24 +14,22 @@ from crossdock.core.connector import Inbound, Reply
 from crossdock.core.crash import POINTS
 from crossdock.core.delivery import Delivery
 from crossdock.core.errors import StoreError
-from crossdock.core.flow import Connection, Flow, Inlet, Landscape
-from crossdock.core.keys import EntityKeys
-from crossdock.core.retry import RetryPolicy
-from crossdock.core.secret import Credential, Secret
+from crossdock.core.secret import Credential
 from crossdock.core.states import OPEN, DeliveryState
 from crossdock.engine.context import Context
+from crossdock.engine.leases import LEASE_S
 from crossdock.engine.supervise import Hub
 from crossdock.stores.sqlite import SqliteStore
 from crossdock.testing.chaos.far_end import FarEnd
 from crossdock.testing.chaos.ledger import Ledger
-from crossdock.testing.chaos.life import Killed, Life, Mortal
+from crossdock.testing.chaos.life import Killed, Life, Mortal, know_lives
 from crossdock.testing.chaos.person import Person
 from crossdock.testing.chaos.recorder import Recorder
-from crossdock.testing.chaos.speaking import HOSTS, ChaosConnector
 from crossdock.testing.chaos.traffic import Said, Traffic
 from crossdock.testing.chaos.verdict import judge, judge_books
 from crossdock.testing.chaos.weather import Weather
-from crossdock.testing.stage import SIGNED_WITH, AnyValue, OpenVault, PythonMap, Tally, thing
+from crossdock.testing.chaos.world import DEADLINE_S, LONG_S, Safe, World
+from crossdock.testing.stage import SIGNED_WITH, Tally
 from crossdock.testing.virtual_clock import VirtualClock, run_virtually
 
 REAL_ONLY = frozenset({"ingest.acked", "migrate.step", "checkpoint.start"})
@@ -39,30 +37,33 @@ REAL_ONLY = frozenset({"ingest.acked", "migrate.step", "checkpoint.start"})
 RARE = frozenset({"batch.partial", "retention.deleted", "blob.written", "poll.page"})
 """Points that not every seed's hub comes to."""
 COMMON = (*sorted(set(POINTS) - REAL_ONLY - RARE), "retry.scheduled", "dlq.moved", "dedupe.hit")
+ZOMBIE = ("", 0)
+"""In the place of a crash: a hub that is replaced while it stands still."""
 REST_WITHIN_S = 7200.0
 """Virtual time after which what has not come to rest is stuck."""
 RESTART_S = (0.7, 8.0)
 """Longer than what has left a hub is under way."""
-DEADLINE_S = 10.0
 
 
 T = TypeVar("T")
 
 
 class Simulation:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, zombies: bool = False) -> None:
+        """`zombies`: some hubs stand still until another has taken their place, as only several workers can."""
         self.chance = random.Random(f"crossdock/{seed}")  # noqa: S311 - the seed is the point
         chance = self.chance
         self.ledger = Ledger(trials=1)
         self.traffic = Traffic.of(chance)
         self.far = FarEnd(Weather.of(chance), chance)
-        self.hosts = {
-            host: chance.choice(("latest", "none")) if host == "upsert" else "none"
-            for host in chance.sample(sorted(HOSTS), chance.randint(1, 3))
-        }
+        self.world = World.of(chance, polls=bool(self.traffic.rows))
+        if self.world.forgets:
+            self.traffic.repeat = self.traffic.conflict = 0.0
+        if chance.random() < 0.3:
+            self.far.tokens.host = chance.choice(sorted(self.world.hosts))
         self.clock = VirtualClock()
         self.store = cast(SqliteStore, Recorder(SqliteStore(":memory:", executor="inline", now=self.clock.now)))
-        self.vault = OpenVault()
+        self.vault = Safe()
         self.hub: Hub | None = None
         self.life: Life | None = None
         self.up = asyncio.Event()
@@ -70,18 +71,18 @@ class Simulation:
         self.conflicts = 0
         self.calm = False
         self._busy = chance.choice((0.0, 0.0, 0.02))
-        self._retention_s = chance.choice((0.0, 0.0, 5.0))
+        self.worker = "hub"
+        self._zombies = zombies
         self._clock_jumps = chance.random() < 0.2
-        self._credentials()
         self._crashes = [self._crash() for _ in range(chance.choice((0, 1, 1, 2, 3)))]
 
     def _crash(self) -> tuple[str, int] | None:
         if self.chance.random() < 0.2:
-            return None
+            return ZOMBIE if self._zombies else None
         rare = [
-            *(("batch.partial",) * 3 if "batch" in self.hosts else ()),
+            *(("batch.partial",) * 3 if "batch" in self.world.hosts else ()),
             *(("token.answered", "token.persisted") * 2 if self.far.tokens.host else ()),
-            *(("retention.deleted",) * 2 if self._retention_s else ()),
+            *(("retention.deleted",) * 2 if min(self.world.kept.values()) < LONG_S else ()),
             *(("blob.written",) * 9 if "big" in self.traffic.lines else ()),
             *(("poll.page",) if self.traffic.rows else ()),
         ]
@@ -90,57 +91,26 @@ class Simulation:
 
     # --- the hub ------------------------------------------------------------------------------------------------
 
-    def landscape(self) -> Landscape:
-        inlet = Inlet("thing", PythonMap(thing), EntityKeys("in"))
-        connections = {"in": Connection("in", ChaosConnector(), {"thing": inlet})}
-        if self.traffic.rows:
-            polled = Inlet("thing", PythonMap(thing), EntityKeys("polled"))
-            connections["polled"] = Connection("polled", ChaosConnector(), {"thing": polled}, {"rows": 5.0})
-        flows = {}
-        for host, collapse in self.hosts.items():
-            connector = ChaosConnector(host)
-            connections[host] = Connection(host, connector)
-            flows[host] = Flow(
-                host,
-                frozenset({"thing.created", "thing.updated"}),
-                host,
-                connector.actions[host],
-                retry=RetryPolicy(attempts=6, max_delay_s=20.0),
-                collapse=cast(Any, collapse),
-                begin="beginning",
-                deadline_s=DEADLINE_S,
-            )
-        kept = dict.fromkeys(("payloads", "messages", "events", "effects"), 90 * 86_400.0)
-        if self._retention_s:
-            kept["payloads"] = self._retention_s
-        return Landscape("chaos", "test", connections, flows, {"thing": AnyValue()}, kept)
-
-    def _credentials(self) -> None:
-        for name in ("in", "polled", *self.hosts):
-            secrets = {"webhook_secret": Secret(SIGNED_WITH)}
-            self.vault.held[name] = Credential(secrets, account=f"{name}.example")
-        if self.chance.random() < 0.3:
-            self.far.tokens.host = self.chance.choice(sorted(self.hosts))
-
     def connect(self) -> None:
         """A person connects the destination that asks for tokens."""
         host = self.far.tokens.host
         access, refresh, life_s = self.far.tokens.issue()
-        fresh = self.vault.held[host].with_secrets(
-            self.clock.civil() + life_s, access_token=access, refresh_token=refresh
-        )
-        self.vault.held[host] = fresh
+        plain = Credential(account=f"{host}.example")
+        ends_at = self.clock.civil() + life_s
+        self.vault.held[host] = plain.with_secrets(ends_at, access_token=access, refresh_token=refresh)
 
     async def _begin(self, life: Life) -> None:
         self.life = life
+        self.world.edition += self.chance.choice((0, 1))
         context = Context(
             cast(Any, Mortal(self.store, life, self.chance, lambda: self._busy)),
-            self.landscape(),
+            self.world.landscape(),
             self.clock,
             cast(Any, Mortal(self.far, life, self.chance)),
             cast(Any, Mortal(self.vault, life, self.chance)),
             Tally(),
             self.chance.random,
+            worker=self.worker,
         )
         hub = Hub(context)
         await life.run(hub.start())
@@ -151,7 +121,7 @@ class Simulation:
         assert self.life is not None
         self.up.clear()
         self.hub = None
-        await self.life.end(set(self.far.serving))
+        await self.life.end()
         low, high = RESTART_S
         await asyncio.sleep(low + self.chance.random() * (high - low))
 
@@ -169,6 +139,25 @@ class Simulation:
                 await life.run(self.hub.stop(1.0))
         if life.died_at or crash is None:
             self.ledger.kills[life.died_at or "moment"] += 1
+        await self._end()
+
+    async def _zombie_life(self) -> None:
+        """A hub stands still until another one has taken its place, and then goes on as if nothing had been."""
+        old = Life()
+        with contextlib.suppress(StoreError):
+            await self._begin(old)
+        await asyncio.sleep(self.chance.random() * 3.0)
+        old.stand_still()
+        self.up.clear()
+        await asyncio.sleep(LEASE_S + 1.0)
+        self.worker += "'"
+        with contextlib.suppress(StoreError):
+            await self._begin(Life(None, self._pass))
+        await asyncio.sleep(self.chance.random() * 3.0)
+        old.go_on()
+        await asyncio.sleep(self.chance.random() * 5.0)
+        await old.end()
+        self.ledger.kills["zombie"] += 1
         await self._end()
 
     def _pass(self, point: str) -> None:
@@ -226,11 +215,12 @@ class Simulation:
             self.connect()
         if self._clock_jumps:
             self._jumping = asyncio.create_task(self._jump())
+        know_lives()
         senders = [asyncio.create_task(self._line(line)) for line in self.traffic.lines.values()]
         senders += [asyncio.create_task(self._until_accepted(body)) for body in self.traffic.nonsense]
         senders.append(asyncio.create_task(self._rows()))
         for crash in self._crashes:
-            await self._doomed_life(crash)
+            await (self._zombie_life() if crash == ZOMBIE else self._doomed_life(crash))
         await self._last_life(senders)
         started_at = asyncio.get_running_loop().time()
         self.ledger.virtual_s = started_at
@@ -244,6 +234,7 @@ class Simulation:
         self.calm = self.far.weather.clear = True
         self._busy = 0.0
         await asyncio.gather(*senders)
+        await asyncio.sleep(3 * DEADLINE_S)  # a person who looks sees all that is under way
         if self.chance.random() < 0.05:
             await self._end()  # who looks at it later finds a hub that will die of one of her acts
             await self._begin_surely(Life(("replay.generation", 1), self._pass))
@@ -259,7 +250,7 @@ class Simulation:
         await self._end()
         for flipped in cast(Recorder, self.store).flipped:
             self.ledger.find("flipped", flipped)
-        judge(self.ledger, self.far, self.accepted, self.hosts, person.again)
+        judge(self.ledger, self.far, self.vault.put, self.accepted, self.world.hosts, person.again)
         await judge_books(self.ledger, self.store, [str(one["id"]) for one in self.traffic.nonsense], self.conflicts)
         self.ledger.held += person.held
 
@@ -302,7 +293,6 @@ class Simulation:
             for error in self.hub.context.failed:
                 if not isinstance(error, StoreError):
                     self.ledger.find("stuck", f"the hub ended itself: {type(error).__name__}: {error}")
-                    raise error
         await self._end()
         await self._begin_surely(Life(None, self._pass))
 
@@ -353,11 +343,11 @@ class Simulation:
         return "; ".join(f"{row.flow} {row.key} is {row.state}: {row.reason}" for row in rows[:5]) or "not all is read"
 
 
-def simulate(seed: int, prepare: Callable[[Simulation], None] | None = None) -> Ledger:
+def simulate(seed: int, prepare: Callable[[Simulation], None] | None = None, *, zombies: bool = False) -> Ledger:
     """Deterministic: the same seed gives the same run. What is wrong is in the ledger's findings."""
 
     async def run() -> Ledger:
-        simulation = Simulation(seed)
+        simulation = Simulation(seed, zombies=zombies)
         if prepare is not None:
             prepare(simulation)
         return await simulation.run()

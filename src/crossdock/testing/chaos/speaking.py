@@ -25,7 +25,7 @@ from crossdock.core.effects import EffectClass
 from crossdock.core.judge import judge_http
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Verdict
-from crossdock.core.wire import Http, Response
+from crossdock.core.wire import Http, Response, Wire
 from crossdock.testing.chaos.far_end import KEY_KEPT_S
 from crossdock.testing.chaos.tokens import LIFE_S
 from crossdock.testing.fake_connector import FakeWebhook
@@ -34,7 +34,7 @@ SETTLE_S = 30.0
 
 
 def _body(item: Outbound) -> dict[str, Any]:
-    return {"id": item.id, "key": item.key, "marker": item.marker, "value": item.input["value"]}
+    return {"id": item.id, "key": item.key, "marker": item.marker, **item.input}
 
 
 class _Plain(OneStepAction):
@@ -196,7 +196,8 @@ class ChaosConnector(Connector):
     def account(self, credential: Credential) -> str:
         return credential.account or ""
 
-    def sign(self, request: Http, credential: Credential, civil: float, nonce: str) -> Http:
+    def sign(self, request: Wire, credential: Credential, civil: float, nonce: str) -> Wire:
+        assert isinstance(request, Http)
         token = credential.get("access_token")
         return request.with_headers(("authorization", f"Bearer {token}")) if token else request
 

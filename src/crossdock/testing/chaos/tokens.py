@@ -1,4 +1,4 @@
-"""A token provider that turns its refresh tokens over, in one of three flavours, and counts what was asked of it."""
+"""A token provider that turns its refresh tokens over, in one of three flavours, and remembers whom it turned away."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 from crossdock.core import json
 from crossdock.core.wire import Http, Response
 
-LIFE_S = 90.0
+LIFE_S = 75.0
 """How long an access token lets in: longer than the hub's margin before its end."""
 GRACE_S = 60.0
 JSON = {"content-type": "application/json"}
@@ -23,7 +23,9 @@ class Tokens:
         self.host = ""
         """the destination that asks for its tokens; none = they are not in use"""
         self.granted = 0
-        self.refused = 0
+        self.refused: list[str] = []
+        """for each refusal of a token that had been good: the one that had taken its place"""
+        self._successor: dict[str, str] = {}
         self._current = ""
         self._before: tuple[str, float] = ("", 0.0)
         self._access: dict[str, float] = {}
@@ -45,10 +47,13 @@ class Tokens:
         before, since = self._before
         if shown == self._current and shown:
             access, refresh, _ = self.issue()
+            self._successor[shown] = refresh
         elif self.flavour == "sticky" or (self.flavour == "grace" and shown == before and _now() - since < GRACE_S):
             access, refresh = f"access-{self.granted}", self._current
+            self._access[access] = _now() + LIFE_S
         else:
-            self.refused += 1
+            if shown in self._successor:
+                self.refused.append(self._successor[shown])
             self._current = ""
             return Response(400, JSON, b'{"error":"invalid_grant"}')
         return Response(200, JSON, json.encode({"access_token": access, "refresh_token": refresh}))

@@ -4,7 +4,7 @@ it reads only what a person can: what is held, dead or in quarantine, and whethe
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 from crossdock.core.message import message_id
@@ -27,12 +27,14 @@ MOST_REQUESTS = 60
 def judge(
     ledger: Ledger,
     far: FarEnd,
+    kept_tokens: Collection[str],
     accepted: Mapping[str, Sequence[Said]],
     flows: Mapping[str, str],
     again: Mapping[tuple[str, str], tuple[int, int]],
 ) -> None:
-    """`accepted`: key → its messages in the order of acceptance. `flows`: host → its `collapse`. `again`: (host,
-    value) → how often a person had it performed again, at least and at most."""
+    """`kept_tokens`: refresh tokens that the hub ever kept. `accepted`: key → its messages in the order of acceptance.
+    `flows`: host → its `collapse`. `again`: (host, value) → how often a person had it performed again, at least and at
+    most."""
     made: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     records: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     known = {said.value for line in accepted.values() for said in line}
@@ -60,6 +62,9 @@ def judge(
     for value, times in far.requests.items():
         if times > MOST_REQUESTS:
             ledger.find("storms", f"{value} was asked for {times} times")
+    for successor in far.tokens.refused:
+        if successor in kept_tokens:
+            ledger.find("lockouts", f"a token was used again although {successor} had taken its place")
     for body in far.other_bytes:
         ledger.find("changed", f"one key came with two bodies, the second {body}")
 
