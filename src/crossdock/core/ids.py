@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import zlib
 
+import msgspec
+
 PARTITIONS = 32
 """A constant on every store, so that positions survive a move between stores."""
 
+_framed = msgspec.msgpack.Encoder().encode
+
 
 def digest(*parts: str | bytes | int | None) -> str:
-    """128 bits over the parts as 32 hex digits. Parts are framed by length, so ("ab","c") differs from ("a","bc")."""
-    framed: list[bytes] = []
-    for part in parts:
-        if part is None:
-            framed.append(b"-")
-            continue
-        data = part if isinstance(part, bytes) else str(part).encode()
-        framed.append(b"%d:%b" % (len(data), data))
-    return hashlib.blake2b(b"".join(framed), digest_size=16).hexdigest()
+    """128 bits over the parts as 32 hex digits. Each part is framed (MessagePack), so ("ab","c") differs from
+    ("a","bc")."""
+    return hashlib.blake2b(_framed(parts), digest_size=16).hexdigest()
 
 
 def partition_of(key: str) -> int:
