@@ -199,6 +199,19 @@ async def test_a_refund_of_money_is_a_receipt_and_of_an_unpaid_invoice_a_credit_
     assert (found.receipt.remote_id, found.certain) == (receipt.remote_id, True)
 
 
+async def test_a_refund_gives_the_tax_back_under_the_code_that_the_invoice_was_billed_with(start_live: Any) -> None:
+    live = await start_live("quickbooks", build(tax={**CANADA, "codes": {"GST/QST QC": "6"}}))
+    lines = [{**line, "tax_code": "GST/QST QC"} if "tax_amount" in line else line for line in INVOICE["lines"]]
+    _, invoice = await booked(live, {**INVOICE, "lines": lines})
+    action, needs = live.connector.actions["record_refund"], {"invoice": invoice.remote_id}
+    receipt = await live.do(
+        action, outbound({**REFUND, "amount": cad("25.34"), "adjustment": cad("5.00")}, needs=needs)
+    )
+    details = [line["SalesItemLineDetail"] for line in receipt.record["Line"] if "SalesItemLineDetail" in line]
+    assert [detail["TaxCodeRef"]["value"] for detail in details] == ["6", CANADA["exempt"]]
+    assert receipt.record["TxnTaxDetail"]["TotalTax"] == Decimal("2.34")
+
+
 async def test_an_order_called_off_before_payment_has_its_invoice_voided(start_live: Any) -> None:
     live = await start_live("quickbooks", build())
     _, invoice = await booked(live)

@@ -6,6 +6,7 @@ whether discounts are switched on in the company, or how it rounds: the total is
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
@@ -103,18 +104,23 @@ def rounding(amount: Decimal) -> Line:
 
 
 def sales_lines(
-    booked: Booked, settings: QuickBooksSettings, items: Mapping[str, str], by_sku: Mapping[str, str]
+    booked: Booked,
+    settings: QuickBooksSettings,
+    items: Mapping[str, str],
+    by_sku: Mapping[str, str],
+    billed: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
-    """As QuickBooks words them. `items`: item name → id; `by_sku`: SKU → id."""
+    """As QuickBooks words them. `items`: item name → id; `by_sku`: SKU → id; `billed`: what `billed_codes` made of the
+    invoice that this document gives back."""
     no_line_is_taxed = not any(line.tax for line in booked.lines)
     made = []
     for line in booked.lines:
         named = getattr(settings.items, line.kind)
-        item = by_sku.get(line.sku) if line.kind == "product" else None
+        item = (by_sku.get(line.sku) if line.kind == "product" else None) or items[named]
         taxed = bool(line.tax) or (no_line_is_taxed and bool(booked.tax) and line.kind in {"product", "shipping"})
         detail: dict[str, Any] = {
-            "ItemRef": {"value": item or items[named]},
-            "TaxCodeRef": {"value": tax_code(line, settings.tax, taxed=taxed)},
+            "ItemRef": {"value": item},
+            "TaxCodeRef": {"value": tax_code(line, item, settings.tax, billed or {}, taxed=taxed)},
         }
         made.append(
             {
@@ -127,10 +133,28 @@ def sales_lines(
     return made
 
 
-def tax_code(line: Line, tax: Tax, *, taxed: bool) -> str:
+ANY_ITEM = ""
+
+
+def billed_codes(invoice: Mapping[str, Any], tax: Tax) -> dict[str, str]:
+    """Item id → the tax code under which the invoice billed it with tax; ANY_ITEM → the code of all such lines. Only
+    where there is one."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for line in invoice.get("Line") or ():
+        detail = line.get("SalesItemLineDetail") or {}
+        code = str((detail.get("TaxCodeRef") or {}).get("value") or "")
+        if code and code != tax.exempt:
+            found[str((detail.get("ItemRef") or {}).get("value") or "")].add(code)
+            found[ANY_ITEM].add(code)
+    return {item: code for item, codes in found.items() if len(codes) == 1 for code in codes}
+
+
+def tax_code(line: Line, item: str, tax: Tax, billed: Mapping[str, str], *, taxed: bool) -> str:
     if tax.regime == "global" and line.tax_name in tax.codes:
         return tax.codes[line.tax_name]
-    return tax.taxable if taxed else tax.exempt
+    if taxed:
+        return billed.get(item) or billed.get(ANY_ITEM) or tax.taxable
+    return tax.exempt
 
 
 def _description(line: Line, detail: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from crossdock.connectors.quickbooks.accounts import item_ids, item_ids_by_sku
@@ -13,7 +14,13 @@ from crossdock.core.errors import ForAPerson
 
 
 def lines_of(
-    api: Api, item: Outbound, booked: Booked, settings: QuickBooksSettings, *, step: str = "items"
+    api: Api,
+    item: Outbound,
+    booked: Booked,
+    settings: QuickBooksSettings,
+    *,
+    step: str = "items",
+    billed: Mapping[str, str] | None = None,
 ) -> Steps[list[dict[str, Any]]]:
     """The document's lines with their items; asks QuickBooks for the items that are known by name or SKU only."""
     by_sku = (yield from item_ids_by_sku(api, skus_in(booked))) if settings.products == "by_sku" else {}
@@ -23,7 +30,7 @@ def lines_of(
         if not (line.kind == "product" and line.sku in by_sku)
     }
     items = yield from item_ids(api, item, named, settings.income_account, step=step)
-    return sales_lines(booked, settings, items, by_sku)
+    return sales_lines(booked, settings, items, by_sku, billed)
 
 
 def currency_fields(currency: str, settings: QuickBooksSettings) -> dict[str, Any]:

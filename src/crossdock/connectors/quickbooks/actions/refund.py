@@ -12,7 +12,16 @@ from crossdock.connectors.quickbooks.actions.customer import receipt_of
 from crossdock.connectors.quickbooks.actions.form import currency_fields, lines_of
 from crossdock.connectors.quickbooks.actions.invoice import by_mark_and_total, total_of
 from crossdock.connectors.quickbooks.api import Api, quoted, record_of, rows
-from crossdock.connectors.quickbooks.lines import NOTHING, Booked, Line, money, read_line, settled, tax_fields
+from crossdock.connectors.quickbooks.lines import (
+    NOTHING,
+    Booked,
+    Line,
+    billed_codes,
+    money,
+    read_line,
+    settled,
+    tax_fields,
+)
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.core.connector import Action, Call, Found, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass
@@ -50,7 +59,8 @@ class RecordRefund(Action):
         booked, entity = read_refund(item.input, invoice, self._settings)
         if not booked.total:
             return {item.id: Receipt(note="no money moved and nothing is owed: nothing is booked")}
-        lines = yield from lines_of(self._api, item, booked, self._settings)
+        billed = billed_codes(invoice, self._settings.tax)
+        lines = yield from lines_of(self._api, item, booked, self._settings, billed=billed)
         body: dict[str, Any] = {
             "DocNumber": _number(item),
             "CustomerRef": {"value": str(invoice["CustomerRef"]["value"])},
