@@ -24,6 +24,12 @@ CLOCK = "clock"
 
 log = structlog.get_logger("crossdock.hub")
 
+FOR_A_PERSON = {
+    DeliveryState.HELD: ("deliveries are held until a person decides", "no delivery is held any more", "holds"),
+    DeliveryState.DEAD: ("deliveries are dead", "no delivery is dead any more", "dead-letters"),
+    MessageState.QUARANTINED: ("messages are in quarantine", "no message is in quarantine any more", "quarantine"),
+}
+"""state → what is said while there are any, when there are none any more, and the command that lists them"""
 UNSETTLED = tuple(state for state in DeliveryState if state not in SETTLED)
 
 
@@ -90,7 +96,7 @@ class Observer:
             amount = tallies.get(("delivery", flow, state), 0)
             self._gauges.set_open(flow, state, amount)
             if state not in OPEN and self._news(flow, state, amount, at_first=0):
-                log.warning("deliveries wait for a person", flow=flow, state=str(state), amount=amount)
+                _tell_amount(state, amount, flow=flow)
 
     def _connection(self, name: str, quarantined: int) -> None:
         why = self._context.paused.get(name, "")
@@ -98,11 +104,17 @@ class Observer:
         self._gauges.set_paused(name, is_paused=bool(why))
         self._gauges.set_breaker(name, is_open=in_trouble)
         if self._news(name, "paused", why, at_first=""):
-            log.warning("connection paused" if why else "connection goes on", connection=name, why=why)
+            if why:
+                log.warning("a connection is paused until a person acts", connection=name, why=_one_line(why))
+            else:
+                log.info("a connection goes on", connection=name)
         if self._news(name, "breaker", in_trouble, at_first=False):
-            log.warning("destination in trouble" if in_trouble else "destination is well again", connection=name)
+            if in_trouble:
+                log.warning("a destination does not answer well, and is tried now and then", connection=name)
+            else:
+                log.info("a destination is well again", connection=name)
         if self._news(name, "quarantined", quarantined, at_first=0):
-            log.warning("messages in quarantine", connection=name, amount=quarantined)
+            _tell_amount(MessageState.QUARANTINED, quarantined, connection=name)
 
     def _polls(self) -> None:
         failing = self._hub.failing_polls()
@@ -145,3 +157,15 @@ class Observer:
         if now - self._marked_at >= MARK_S:
             self._marked_at = now
             await self._context.store.apply(Work(self._context.work_id(), cells=(CellWrite(CLOCK, json.encode(now)),)))
+
+
+def _tell_amount(state: DeliveryState | MessageState, amount: int, **where: str) -> None:
+    some, none, command = FOR_A_PERSON[state]
+    if amount:
+        log.warning(some, **where, amount=amount, see=f"crossdock {command} list")
+    else:
+        log.info(none, **where)
+
+
+def _one_line(words: str) -> str:
+    return "; ".join(line.strip() for line in words.splitlines())

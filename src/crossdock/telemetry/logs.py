@@ -65,7 +65,8 @@ def configure(
 
 
 def _json(_: Any, __: str, event: EventDict) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    first = {name: event.pop(name) for name in ("at", "level", "event") if name in event}
+    return msgspec.json.encode({**first, **event}, enc_hook=str).decode()
 
 
 def _harmless(_: Any, __: str, event: EventDict) -> EventDict:
