@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from crossdock import jq
@@ -24,7 +26,20 @@ from crossdock import jq
         ('test("(?=x)")', (1, 6), "lookahead"),
         ('test("(x")', (1, 6), "Regex failure"),
         ("1 < 2 < 3", (1, 7), "cannot be chained"),
-        ("a;", (1, 2), "unexpected ;"),
+        ("a;", (1, 2), 'unexpected ";"'),
+        (".a && .b", (1, 4), "jq writes `and`"),
+        ("[.a || .b]", (1, 6), "jq writes `or`"),
+        ("!.a", (1, 1), "jq writes `| not`"),
+        (".a ?? 1", (1, 7), "jq writes `//`"),
+        (".a == 'x'", (1, 7), "double quotes"),
+        ("// words", (1, 1), "comments begin with #"),
+        ("if .a then 1 elsif .b then 2 end", (1, 14), "jq writes `elif`"),
+        ("function f(x) x", (1, 10), "jq writes `def"),
+        (".a-b", (1, 4), '."a-b"'),
+        ("toLowerCase", (1, 1), "jq calls it ascii_downcase"),
+        ("length(.a)", (1, 1), "works on its input"),
+        ("map(.a) | mpa(.b)", (1, 11), "did you mean map?"),
+        ("label $out | break $ot", (1, 14), "did you mean $out?"),
         ("", (1, 1), ""),
     ],
 )
@@ -53,6 +68,46 @@ def test_a_failed_run_names_the_place_in_the_program() -> None:
     assert caught.value.where is not None
     assert (caught.value.where.line, caught.value.where.column) == (3, 24)
     assert str(caught.value).startswith("m.jq:3:24: object ({}) and number (2) cannot be multiplied")
+
+
+@pytest.mark.parametrize(
+    ("program", "path"),
+    [
+        (".lines | map(.price | tonumber)", ".lines[1].price"),
+        ("def amount: tonumber; [.lines[] | {it: (.price | amount)}]", ".lines[1].price"),
+        ("reduce .lines[] as {amount: $a} (0; . + $a)", ".lines[1].amount"),
+        (".lines[] as {price: $p, amount: $a} | $p * $a * $p", ".lines[0].price"),
+        ("[.[] | .price]", ".id"),
+        (".lines | sort_by(.price) | .[-1] - 1", ".lines[1]"),
+        (".lines | with_entries(.value |= .price.x)", ".lines[0].price"),
+        ('.["odd key"] | .[0] | ascii_downcase', '.["odd key"][0]'),
+        ('first(.lines[] | select(.amount | type == "object") | .amount + 1)', ".lines[1].amount"),
+        (".id[]", ".id"),
+        ("[.id[]?], .id.x", ".id"),
+        ("error(.id)", None),
+        ("[1] | .[0].x", None),
+    ],
+)
+def test_a_failed_run_tells_where_in_the_input_the_value_is(program: str, path: str | None) -> None:
+    lines = [{"price": "1.50", "amount": 2}, {"price": "x", "amount": {"a": 1}}]
+    with pytest.raises(jq.RunError) as caught:
+        jq.compile(program).all({"id": 7, "lines": lines, "odd key": [3]})
+    assert caught.value.path == path
+    assert path is None or str(caught.value).endswith(f"in the input: {path}")
+
+
+def test_a_traceback_points_into_the_program() -> None:
+    program = jq.compile("{\n  a,\n  total: (.a * 2)\n}", name="maps/total.jq")
+    with pytest.raises(jq.RunError) as caught:
+        program.first({"a": {}})
+    frame = next(entry for entry in traceback.extract_tb(caught.tb) if entry.filename == "maps/total.jq")
+    assert frame.lineno == 3
+    assert frame.line == "total: (.a * 2)"
+
+
+def test_the_code_that_is_kept_names_the_lines_of_the_program() -> None:
+    source = jq.compile(".a\n| .b\n| .c").source
+    assert [line.rpartition("# ")[2] for line in source.splitlines() if "# " in line] == ["1", "2", "3"]
 
 
 def test_the_value_of_an_error_is_kept() -> None:

@@ -11,6 +11,7 @@ from crossdock.jq.builtins.names import builtin_names, prelude
 from crossdock.jq.builtins.registry import NATIVES
 from crossdock.jq.errors import CompileError, RunError, Span
 from crossdock.jq.generate.forms import FORMS
+from crossdock.jq.hints import for_name
 from crossdock.jq.syntax import (
     Bind,
     BreakTo,
@@ -188,18 +189,17 @@ class Checker:
 
     def unknown(self, node: Call, scope: Scope) -> str:
         known = {*scope.functions, *builtin_names()}
+        given = f"{node.name}/{len(node.args)} is not defined"
         arities = sorted({arity for name, arity in known if name == node.name})
+        if arities == [0]:
+            return f"{given}; {node.name} takes no arguments, it works on its input: … | {node.name}"
         if arities:
             takes = " or ".join(map(str, arities))
-            given = f"{node.name}/{len(node.args)} is not defined"
             return f"{given}; {node.name} takes {takes} argument{'s' if takes != '1' else ''}"
-        names = sorted({name for name, _ in known if not name.startswith("_")} | set(self.registered))
-        message = f"{node.name}/{len(node.args)} is not defined"
-        if close := get_close_matches(node.name, names, 1, 0.6):
-            message += f"; did you mean {close[0]}?"
-        elif node.name in ("and", "or"):
-            message += f"; {node.name} stands between two expressions"
-        return message
+        text = node.at.source.text
+        if not node.args and node.at.start > 1 and text[node.at.start - 1] == "-" and text[node.at.start - 2].isalnum():
+            return f'{given}; a field with a minus in its name stands in quotes: ."a-b"'
+        return given + for_name(node.name, len(node.args), known | {(name, len(node.args)) for name in self.registered})
 
     def variable(self, node: Var, scope: Scope) -> None:
         found = scope.variables.get(node.name)
@@ -213,9 +213,10 @@ class Checker:
     def break_(self, node: BreakTo, scope: Scope) -> None:
         node.label = scope.labels.get(node.name)
         if node.label is None:
-            self.problem(
-                f"$*label-{node.name} is not defined: there is no label ${node.name} around this break", node.at
-            )
+            message = f"there is no label ${node.name} around this break"
+            if close := get_close_matches(node.name, sorted(scope.labels), 1, 0.6):
+                message += f"; did you mean ${close[0]}?"
+            self.problem(message, node.at)
 
     def format(self, name: str, at: Span) -> None:
         if name not in FORMATS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crossdock.jq.errors import CompileError, Source, Span
+from crossdock.jq.hints import for_sign
 from crossdock.jq.lexer import Token
 
 
@@ -46,8 +47,12 @@ class Cursor:
 
     def unexpected(self, expected: str) -> CompileError:
         token = self.token
-        found = token.text if token.kind != "string" else "a string"
-        return CompileError(f"unexpected {found}: {expected}", token.at)
+        found = "a string" if token.kind == "string" else token.text if token.text[0].isalnum() else f'"{token.text}"'
+        last = self.tokens[max(self.position - 1, 0)]
+        hint = for_sign(self.source.text, token.at.start)
+        if not hint and (last.kind == "word" or last.text == "?"):
+            hint = for_sign(self.source.text, last.at.start)
+        return CompileError(f"unexpected {found}: {expected}{hint}", token.at)
 
     def since(self, start: Span) -> Span:
         return Span(self.source, start.start, max(self.tokens[self.position - 1].at.end, start.end))

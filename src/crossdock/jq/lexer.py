@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossdock.jq.errors import CompileError, Source, Span
+from crossdock.jq.hints import for_sign
 
 KEYWORDS = frozenset(
     (
@@ -67,8 +68,9 @@ class Lexer:
                 continue
             match = _TOKEN.match(text, self.offset)
             if match is None:
-                shown = text[self.offset]
-                raise CompileError(f"unexpected character {shown!r}", self.span(self.offset, self.offset + 1))
+                hint = for_sign(text, self.offset)
+                at = self.span(self.offset, self.offset + 1)
+                raise CompileError(f"unexpected character {text[self.offset]!r}{hint}", at)
             kind = match.lastgroup or ""
             start, self.offset = self.offset, match.end()
             if kind == "space":
