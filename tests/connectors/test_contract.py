@@ -12,7 +12,16 @@ from crossdock.core.secret import Credential, Secret
 from crossdock.testing.connector_contract import Sample, check_connector
 from crossdock.testing.drive import reply
 
-NAMES = ("access_token", "refresh_token", "client_id", "client_secret", "token", "webhook_secret", "verifier_token")
+NAMES = (
+    "access_token",
+    "refresh_token",
+    "client_id",
+    "client_secret",
+    "token",
+    "webhook_secret",
+    "verifier_token",
+    "password",
+)
 CREDENTIAL = Credential({name: Secret(f"canary-of-{name}") for name in NAMES}, account="9130")
 
 
@@ -60,7 +69,18 @@ def contact(kind: str) -> Any:
     return reply(200, {"results": [{"id": "501", "objectWriteTraceId": "i1", "properties": {"kind": kind}}]})
 
 
+ROWS = ("save", "note")
 CASES: dict[str, tuple[dict[str, Any], list[Sample]]] = {
+    "sql": (
+        {
+            "database": "postgresql://hub@db.example.com/shop",
+            "actions": {
+                "save": {"do": "upsert", "table": "orders", "key": ["number"], "columns": {"number": "number"}},
+                "note": {"do": "insert", "table": "log", "columns": {"said": ""}},
+            },
+        },
+        [Sample(name, item({"number": "2044"}), [reply(200, {"changed": [1, 1], "rows": []})]) for name in ROWS],
+    ),
     "http": (
         {
             "base_url": "https://api.example.com",

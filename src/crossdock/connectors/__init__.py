@@ -13,6 +13,7 @@ _CONNECTORS = {
     "hubspot": "crossdock.connectors.hubspot.connector:HubSpotConnector",
     "quickbooks": "crossdock.connectors.quickbooks.connector:QuickBooksConnector",
     "shopify": "crossdock.connectors.shopify.connector:ShopifyConnector",
+    "sql": "crossdock.connectors.sql.connector:SqlConnector",
 }
 
 

@@ -64,8 +64,8 @@ class Statement(Struct, frozen=True, gc=False):
     """in the database's own words, placeholders included"""
     values: tuple[Any, ...] = ()
     """JSON scalars"""
-    stops: bool = False
-    """when it changes no row, those after it are left out and the transaction commits as it is"""
+    if_first: bool = False
+    """left out unless the first statement of its transaction changed a row"""
 
 
 class Sql(Struct, frozen=True, gc=False):
@@ -100,13 +100,13 @@ class Sql(Struct, frozen=True, gc=False):
 
     def freeze(self) -> bytes:
         """The journalled form: JSON."""
-        statements = [(one.text, one.values, one.stops) for one in self.statements]
+        statements = [(one.text, one.values, one.if_first) for one in self.statements]
         return json.encode({"sql": self.database, "setup": self.setup, "statements": statements})
 
     @staticmethod
     def thaw(frozen: bytes) -> Sql:
         value = json.decode(frozen)
-        statements = tuple(Statement(text, tuple(values), stops) for text, values, stops in value["statements"])
+        statements = tuple(Statement(text, tuple(values), if_first) for text, values, if_first in value["statements"])
         return Sql(value["sql"], statements, tuple(value["setup"]))
 
     @property

@@ -13,7 +13,7 @@ from crossdock.core.connector import Action, Call, Connector, Outbound
 from crossdock.core.effects import EffectClass
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown, Verdict
-from crossdock.core.wire import Http, Response
+from crossdock.core.wire import Response, thaw
 from crossdock.testing.drive import drive, reply
 
 PARAGRAPHS = ("In:", "Out:", "Errors:", "Source:")
@@ -82,7 +82,7 @@ def check_repeatable(connector: Connector, action: Action, sample: Sample) -> tu
         (call.step, call.request.hash) for call in again.calls
     ], f"{sample.action} asks for other requests when it is driven again"
     for call in first.calls:
-        assert Http.thaw(call.request.freeze()) == call.request, (
+        assert thaw(call.request.freeze()) == call.request, (
             f"{sample.action}: {call.step} does not survive freezing"
         )
         assert call.effect is None or call.effect in action.effects, (

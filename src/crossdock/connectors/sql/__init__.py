@@ -1,0 +1,1 @@
+"""Rows of a table in SQLite or PostgreSQL."""
