@@ -28,6 +28,8 @@ from crossdock.telemetry import logs
 from crossdock.telemetry.metrics import Metrics
 from crossdock.transports.egress import EgressGuard
 from crossdock.transports.http import HttpTransport
+from crossdock.transports.sql import SqlTransport
+from crossdock.transports.wires import Wires
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ async def assembled(project: Project) -> AsyncIterator[Assembly]:
     Raises StoreError when another hub holds the store, CredentialError when the vault cannot be opened."""
     keyring = load_keyring(project.folder)
     store = open_store(store_url(project.folder, project.hub.store))
-    transport = HttpTransport(guard=EgressGuard(project.hub.egress_allow))
+    guard = EgressGuard(project.hub.egress_allow)
+    transport = Wires(http=HttpTransport(guard=guard), sql=SqlTransport(guard=guard, folder=project.folder))
     try:
         redactor, metrics = Redactor(), Metrics()
         logs.configure(redactor.mapping, stream=sys.stderr)
