@@ -11,6 +11,7 @@ from crossdock.jq.numbers import parse_number
 from crossdock.jq.parser_patterns import Patterns, refuse_unless_string
 from crossdock.jq.syntax import (
     Array,
+    Bind,
     BreakTo,
     Call,
     Foreach,
@@ -23,14 +24,18 @@ from crossdock.jq.syntax import (
     Negate,
     Node,
     Object,
+    PatternVar,
     Pipe,
     Reduce,
     Slice,
     Text,
     Try,
     Var,
+    Variable,
 )
 
+_KEYS = ("?1", "?2")
+"""Names of variables that no program can write."""
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
 
@@ -62,8 +67,11 @@ class Terms(Patterns):
             elif self.at_op("?"):
                 self.advance()
                 node = Try(self.since(start), node, None)
+                continue
             else:
                 return node
+            if self.take("?"):
+                node = _forgiven(self.since(start), node)
 
     def bracket(self, target: Node, start: Span) -> Node:
         opened = self.advance()
@@ -285,3 +293,32 @@ class Terms(Patterns):
             right = self.operators(0)
             node = Pipe(Span(self.source, node.at.start, right.at.end), node, right)
         return node
+
+
+def _forgiven(at: Span, node: Node) -> Node:
+    """`E.a?`, `E[k]?`, `E[a:b]?`, `E[]?`: only the access is forgiven, neither what it is done to nor its key."""
+    here = Identity(at)
+    access: Node
+    bounds: list[Node]
+    if isinstance(node, Iterate):
+        target, access, bounds = node.target, Iterate(at, here), []
+    elif isinstance(node, Index):
+        target, bounds = node.target, [node.key]
+        access = Index(at, here, _kept(node.key, 0))
+    elif isinstance(node, Slice):
+        target, bounds = node.target, [bound for bound in (node.start, node.end) if bound is not None]
+        access = Slice(at, here, node.start and _kept(node.start, 0), node.end and _kept(node.end, 1))
+    else:
+        return Try(at, node, None)
+    found: Node = Try(at, access, None)
+    if not isinstance(target, Identity):
+        found = Pipe(at, target, found)
+    names = _KEYS[1:] if isinstance(node, Slice) and node.start is None else _KEYS
+    for name, bound in reversed(list(zip(names, bounds, strict=False))):
+        if not isinstance(bound, Literal):
+            found = Bind(at, bound, [PatternVar(Variable(name))], found)
+    return found
+
+
+def _kept(key: Node, which: int) -> Node:
+    return key if isinstance(key, Literal) else Var(key.at, _KEYS[which])

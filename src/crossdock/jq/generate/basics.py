@@ -47,7 +47,8 @@ def _text_from(g: Generator, node: Text, values: list[Ex]) -> Ex:
             continue
         ex = next(rest)
         if node.format is not None and node.format != "text":
-            pieces.append(f"f'{{{format_function(g, node.format)}({ex}, st)}}'")
+            given = ex if ex.isidentifier() else g.temp(ex)  # a literal may have quotes of its own
+            pieces.append(f"f'{{{format_function(g, node.format)}({given}, st)}}'")
         elif ex.kind == "str" or ex.isdigit():
             pieces.append(f"f'{{{ex}}}'" if ex.isidentifier() or ex.isdigit() else ex)
         else:

@@ -54,16 +54,14 @@ def _call_single(g: Generator, node: Call, env: Env) -> bool:
     if isinstance(target, Function):
         return all(
             g.single(arg, env) for arg, p in zip(node.args, target.params, strict=True) if p.variable
-        ) and function_single(g, target, tuple(g.single(arg, env) for arg in node.args))
+        ) and function_single(g, g.home(target, env), target, tuple(g.single(arg, env) for arg in node.args))
     form = form_of(node)
     if form is not None:
         return form.single(g, node, env)
     return all(g.single(arg, env) for arg in node.args)
 
 
-def function_single(g: Generator, function: Function, args: tuple[bool, ...]) -> bool:
-    home = g.homes.get(function) or g.root_home
-    assert home is not None
+def function_single(g: Generator, home: Home, function: Function, args: tuple[bool, ...]) -> bool:
     key = (function, home.env, args)
     if key in g.assumed:
         return g.assumed[key]
@@ -207,8 +205,7 @@ def compiled_closure(g: Generator, found: Closure) -> PyClosure:
 
 def inlined(g: Generator, node: Call, function: Function, v: Ex, env: Env, then: Callable[[Env], None]) -> None:
     """Runs `then` in the environment of the function's body."""
-    home = g.homes.get(function) or g.root_home
-    assert home is not None
+    home = g.home(function, env)
     items: dict[object, object] = {}
     for param, arg in zip(function.params, node.args, strict=True):
         items[param] = _handed_on(arg, env) or Closure(arg, env)
@@ -250,7 +247,7 @@ def with_values(
 
 def _loop_or_one(g: Generator, function: Function, v: Ex, args: Arguments, env: Env, k: K) -> None:
     call = _python_call(g, function, v, args, env)
-    single = function_single(g, function, tuple(g.single(arg, env) for _, arg in args))
+    single = function_single(g, g.home(function, env), function, tuple(g.single(arg, env) for _, arg in args))
     if single:
         k(g.temp(call))
     else:
@@ -259,7 +256,7 @@ def _loop_or_one(g: Generator, function: Function, v: Ex, args: Arguments, env: 
 
 def _python_call(g: Generator, function: Function, v: Ex, args: Arguments, env: Env) -> str:
     singles = tuple(g.single(arg, env) for _, arg in args)
-    name = _variant(g, function, singles)
+    name = _variant(g, g.home(function, env), function, singles)
     given: list[str] = [v]
     for param, (value, arg) in zip(function.params, args, strict=True):
         if value is not None:
@@ -286,11 +283,9 @@ def closure(g: Generator, arg: Node, env: Env) -> PyClosure:
     return PyClosure(name, not single)
 
 
-def _variant(g: Generator, function: Function, singles: tuple[bool, ...]) -> str:
+def _variant(g: Generator, home: Home, function: Function, singles: tuple[bool, ...]) -> str:
     """The Python function for this jq function, given which filter arguments have one output."""
-    home = g.homes.get(function) or g.root_home
-    assert home is not None
-    single = function_single(g, function, singles)
+    single = function_single(g, home, function, singles)
     key = (function, home.env, singles)
     if key in g.variants:
         return g.variants[key]
@@ -352,8 +347,7 @@ def _tail(g: Generator, node: Node, v: Ex, env: Env, single: bool) -> bool:
                 g.line("return")
         tail(g, node.right, v, env, single)
     elif isinstance(node, Define):
-        g.homes[node.function] = Home(env, g.frame)
-        tail(g, node.body, v, env, single)
+        tail(g, node.body, v, g.define(node, env), single)
     elif isinstance(node, Comma) and not single:
         for part in node.parts[:-1]:
             g.many(part, v, env, g.yielding())
@@ -378,8 +372,7 @@ def _tail_call(g: Generator, node: Call, v: Ex, env: Env) -> bool:
     function = node.target
     if not isinstance(function, Function) or not function.recursive or g.frame.tail_key is None:
         return False
-    home = g.homes.get(function) or g.root_home
-    assert home is not None
+    home = g.home(function, env)
     key = (function, home.env, tuple(g.single(arg, env) for arg in node.args))
     if key != g.frame.tail_key:
         return False

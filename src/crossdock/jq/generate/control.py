@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossdock.jq.generate.access import items
-from crossdock.jq.generate.core import IGNORED, Env, Ex, Home, K, grouped, truth
+from crossdock.jq.generate.core import IGNORED, Env, Ex, K, grouped, truth
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.places import ELEMENT, SAME
 from crossdock.jq.syntax import BreakTo, Call, Define, Identity, If, Iterate, Label, Node, Try
@@ -197,17 +197,14 @@ def _break_single(_g: Generator, _node: BreakTo, _env: Env) -> bool:
 
 @single_rule(Define)
 def _define_single(g: Generator, node: Define, env: Env) -> bool:
-    g.homes.setdefault(node.function, Home(env, g.frame))
-    return g.single(node.body, env)
+    return g.single(node.body, g.defined(node, env))
 
 
 @one_rule(Define)
 def _define_one(g: Generator, node: Define, v: Ex, env: Env) -> Ex:
-    g.homes[node.function] = Home(env, g.frame)
-    return g.one(node.body, v, env)
+    return g.one(node.body, v, g.define(node, env))
 
 
 @many_rule(Define)
 def _define_many(g: Generator, node: Define, v: Ex, env: Env, k: K) -> None:
-    g.homes[node.function] = Home(env, g.frame)
-    g.many(node.body, v, env, k)
+    g.many(node.body, v, g.define(node, env), k)

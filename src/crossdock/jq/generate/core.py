@@ -16,7 +16,7 @@ from typing import Any
 
 from crossdock.jq.errors import CompileError, Span
 from crossdock.jq.generate.tidy import TEMPORARY, Block, tidied
-from crossdock.jq.syntax import LabelName, Node, Param, Variable
+from crossdock.jq.syntax import Function, LabelName, Node, Param, Variable
 
 MAX_INDENT = 80
 MAX_LINES = 40_000
@@ -84,7 +84,7 @@ class Env:
         self.parent = parent
         self._items = items
 
-    def get(self, key: Variable | Param | LabelName) -> Any:
+    def get(self, key: Variable | Param | LabelName | Function) -> Any:
         env: Env | None = self
         while env is not None:
             if key in env._items:

@@ -8,7 +8,7 @@ from typing import Any
 
 from crossdock.jq.generate.core import Env, Ex, Home, K, PyClosure, Writer
 from crossdock.jq.places import SAME
-from crossdock.jq.syntax import Function, Node
+from crossdock.jq.syntax import Define, Function, Node
 
 One = Callable[["Generator", Any, Ex, Env], Ex]
 Many = Callable[["Generator", Any, Ex, Env, K], None]
@@ -66,7 +66,7 @@ class Generator(Writer):
     def __init__(self, registered: dict[str, Any]) -> None:
         super().__init__()
         self.registered = registered
-        self.homes: dict[Function, Home] = {}
+        self._defined: dict[tuple[Define, Env], Env] = {}
         self.variants: dict[Any, str] = {}
         self.calls: dict[Any, Env] = {}
         self._single: dict[Any, bool] = {}
@@ -74,6 +74,27 @@ class Generator(Writer):
         self.root_home: Home | None = None
         self.expansions = 0
         self.closures: dict[Any, PyClosure] = {}
+
+    # -- names
+
+    def defined(self, node: Define, env: Env) -> Env:
+        """The environment after a definition; the function is at home in it, so that it can call itself."""
+        inner = self._defined.get((node, env))
+        if inner is None:
+            home = Home(env, self.frame)
+            inner = home.env = self._defined[node, env] = env.bound({node.function: home})
+        return inner
+
+    def define(self, node: Define, env: Env) -> Env:
+        """The same where code is written: what the function becomes is written here."""
+        inner = self.defined(node, env)
+        self.home(node.function, inner).frame = self.frame
+        return inner
+
+    def home(self, function: Function, env: Env) -> Home:
+        home: Home | None = env.get(function) or self.root_home
+        assert home is not None
+        return home
 
     # -- dispatch
 

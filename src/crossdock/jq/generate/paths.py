@@ -250,8 +250,7 @@ def _bind(g: Generator, node: Bind, p: Ex, v: Ex, env: Env, k: PathK) -> None:
 
 @paths_rule(Define)
 def _define(g: Generator, node: Define, p: Ex, v: Ex, env: Env, k: PathK) -> None:
-    g.homes[node.function] = Home(env, g.frame)
-    g.paths(node.body, p, v, env, k)
+    g.paths(node.body, p, v, g.define(node, env), k)
 
 
 @paths_rule(Label)
@@ -351,7 +350,7 @@ def _getpath(g: Generator, node: Call, p: Ex, v: Ex, env: Env, k: PathK) -> None
 
 def _loop(g: Generator, function: Function, p: Ex, v: Ex, args: Arguments, env: Env, k: PathK) -> None:
     singles = tuple(g.single(arg, env) for _, arg in args)
-    name = _variant(g, function, singles)
+    name = _variant(g, g.home(function, env), function, singles)
     given: list[str] = [p, v]
     for param, (value, arg) in zip(function.params, args, strict=True):
         if value is not None:
@@ -384,10 +383,8 @@ def _compiled_closures(g: Generator, found: Closure) -> PyClosure:
     return g.closures[key]
 
 
-def _variant(g: Generator, function: Function, singles: tuple[bool, ...]) -> str:
-    home = g.homes.get(function) or g.root_home
-    assert home is not None
-    function_single(g, function, singles)
+def _variant(g: Generator, home: Home, function: Function, singles: tuple[bool, ...]) -> str:
+    function_single(g, home, function, singles)
     key = (function, home.env, singles, "paths")
     if key in g.variants:
         return g.variants[key]

@@ -34,10 +34,8 @@ def loops(g: Generator, node: Node, env: Env, depth: int = 0) -> int | None:
         case Call(target=Function() as function) if not function.recursive:
             if any(param.variable for param in function.params):
                 return None
-            home = g.homes.get(function) or g.root_home
-            assert home is not None
             given: dict[object, object] = {p: Closure(a, env) for p, a in zip(function.params, node.args, strict=True)}
-            return loops(g, function.body, home.env.bound(given), depth + 1)
+            return loops(g, function.body, g.home(function, env).env.bound(given), depth + 1)
     return None
 
 
