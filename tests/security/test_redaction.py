@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from crossdock.core.secret import Secret
-from crossdock.security.redaction import KEPT, STRUCK, Redactor, is_secret_name
+from crossdock.core.states import DeliveryState
+from crossdock.security.redaction import KEPT, LONGEST_REASON, STRUCK, Redactor, is_secret_name
 
 CANARIES = [f"canary-{number}/+= \"'é\\{number}%" for number in range(200)]
 
@@ -173,3 +174,46 @@ def test_what_holds_itself_comes_to_an_end() -> None:
     loop: dict[str, Any] = {}
     loop["self"] = loop
     assert "…" in str(Redactor().mapping(loop))
+
+
+def test_a_document_keeps_its_names_and_numbers(redactor: Redactor) -> None:
+    said = {CANARIES[3]: 1, "token": "kept", "state": DeliveryState.HELD, "list": [f"x {CANARIES[4]}", None, 1.5]}
+    assert redactor.document(said) == {
+        CANARIES[3]: 1,
+        "token": "kept",
+        "state": "held",
+        "list": [f"x {STRUCK}", None, 1.5],
+    }
+
+
+# --- reasons --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shown", range(12, 40))
+def test_a_reason_that_was_cut_off_within_a_secret_keeps_none_of_it(shown: int) -> None:
+    redactor = Redactor()
+    secret = "xd_live_0123456789abcdefghijklmnopqrstuv"
+    redactor.add(Secret(secret))
+    assert redactor.reason(f'HTTP 400: {{"a":"{secret[:shown]}') == f'HTTP 400: {{"a":"{STRUCK}'
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("no such customer: ada.lovelace+x@mail.example.com!", "no such customer: a…@mail.example.com!"),
+        ("?email=ada%40example.com", "?email=a…%40example.com"),
+        ("jürgen@bücher.example", "j…@bücher.example"),
+        ("call +15145550199", "call …99"),
+        ("call +1 (514) 555-0199 now", "call …99 now"),
+        ("call (514) 555-0199", "call …99"),
+        ("call 514-555-0199", "call …99"),
+        ("order 5310000000123 at 2026-11-03T14:12:43+00:00 of 4620816365 from 192.168.100.200", ...),
+        ("5f3c9a7be1d24c6f8a5b1c2d3e4f5a6b: 1,418 of 2026-11-03", ...),
+    ],
+)
+def test_a_reason_only_hints_at_people(said: str, kept: Any) -> None:
+    assert Redactor().reason(said) == (said if kept is ... else kept)
+
+
+def test_a_reason_is_bounded() -> None:
+    assert len(Redactor().reason("é" * 100_000)) == LONGEST_REASON

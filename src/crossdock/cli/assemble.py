@@ -19,6 +19,7 @@ from crossdock.engine.observe import last_instant
 from crossdock.engine.supervise import Hub
 from crossdock.project import Project
 from crossdock.security.keyring import load_keyring
+from crossdock.security.reasons import FitReasons
 from crossdock.security.redaction import Redactor
 from crossdock.security.vault import Vault
 from crossdock.server.acts import Acts
@@ -52,11 +53,11 @@ async def assembled(project: Project) -> AsyncIterator[Assembly]:
 
     Raises StoreError when another hub holds the store, CredentialError when the vault cannot be opened."""
     keyring = load_keyring(project.folder)
-    store = open_store(store_url(project.folder, project.hub.store))
+    redactor, metrics = Redactor(), Metrics()
+    store = FitReasons(open_store(store_url(project.folder, project.hub.store)), redactor.reason)
     guard = EgressGuard(project.hub.egress_allow)
     transport = Wires(http=HttpTransport(guard=guard), sql=SqlTransport(guard=guard, folder=project.folder))
     try:
-        redactor, metrics = Redactor(), Metrics()
         logs.configure(redactor.mapping, stream=sys.stderr)
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         vault = Vault(store, keyring, tell=redactor.add)
@@ -66,7 +67,7 @@ async def assembled(project: Project) -> AsyncIterator[Assembly]:
         context = Context(store, project.landscape, clock, transport, vault, metrics, chance.random)
         hub = Hub(context)
         custody = Custody(hub, vault, project.accounts, project.folder)
-        yield Assembly(project, hub, Acts(hub, custody), vault, metrics, redactor)
+        yield Assembly(project, hub, Acts(hub, custody, redactor), vault, metrics, redactor)
     finally:
         await transport.close()
         await store.close()

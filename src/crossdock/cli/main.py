@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from crossdock import __version__
-from crossdock.cli.show import emit, error_document, error_lines, note
+from crossdock.cli.show import begin, emit, error_document, error_lines, note
 from crossdock.core.errors import CrossdockError, UsageError
 
 COMMANDS = {
@@ -81,6 +81,7 @@ def _crossdock(
 def main(arguments: Sequence[str]) -> int:
     """The exit code. No exception and no traceback gets out, unless CROSSDOCK_TRACEBACK asks for it."""
     as_json = "--json" in arguments
+    begin()
     try:
         code = build(arguments[0] if arguments else "")(
             args=list(arguments) or ["--help"], prog_name="crossdock", standalone_mode=False

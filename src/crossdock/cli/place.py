@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossdock.core.errors import ProjectError, UsageError
+from crossdock.cli.show import hide
+from crossdock.core.errors import CredentialError, ProjectError, UsageError
 from crossdock.core.store import Store
 from crossdock.models.violation import nearest
 from crossdock.project import ENVIRONMENTS
 from crossdock.project.settings import store_of
 from crossdock.project.sources import read_sources
+from crossdock.security.keyring import KeyringError, has_keyring, load_keyring
+from crossdock.security.vault import Vault
 from crossdock.server.serve import LONGEST_SOCKET_PATH
 from crossdock.stores import open_store
 from crossdock.stores.sqlite import SqliteStore
@@ -45,12 +48,22 @@ class Place:
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Store]:
-        """The store, for reading, also while a hub holds it. Raises StoreError."""
+        """The store, for reading, also while a hub holds it; its secrets are kept out of what is shown from here on.
+        Raises StoreError."""
         store = open_for_reading(self.store_url)
         try:
+            await self._hide_secrets(store)
             yield store
         finally:
             await store.close()
+
+    async def _hide_secrets(self, store: Store) -> None:
+        """Those that can be opened: what is wrong with a vault is told by who needs it."""
+        with contextlib.suppress(CredentialError, KeyringError):
+            if has_keyring(self.folder):
+                vault = Vault(store, load_keyring(self.folder), tell=hide)
+                for connection in await vault.names():
+                    await vault.credential(connection)
 
 
 def place_of(folder: Path, environment: str) -> Place:

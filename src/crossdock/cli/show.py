@@ -15,6 +15,7 @@ from rich.text import Text
 
 from crossdock.core import json
 from crossdock.core.errors import CrossdockError, ProjectError
+from crossdock.core.secret import Secret
 from crossdock.security.redaction import Redactor
 
 WIDE = 1000
@@ -23,14 +24,25 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0
 _redactor = Redactor()
 
 
+def hide(secret: Secret) -> None:
+    """It is shown no more, until the next command."""
+    _redactor.add(secret)
+
+
+def begin() -> None:
+    """Another command, perhaps about another hub."""
+    global _redactor
+    _redactor = Redactor()
+
+
 def emit(value: Any) -> None:
-    """One JSON document on one line."""
-    sys.stdout.write(json.encode(value).decode() + "\n")
+    """One JSON document on one line, without live secrets."""
+    sys.stdout.write(json.encode(_redactor.document(value)).decode() + "\n")
     sys.stdout.flush()
 
 
 def plain(value: Any) -> str:
-    """Text that others wrote, as it may be shown: nothing a terminal obeys, nothing named like a secret."""
+    """Text that others wrote, as it may be shown: nothing a terminal obeys, no live secret, nothing named like one."""
     return _redactor.text(str(value)).translate(_CONTROLS)
 
 

@@ -88,6 +88,11 @@ class Keyring:
         return Keyring((kek, *(old for old in self.keys if old.id != kek.id)))
 
 
+def has_keyring(project: Path, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether there is one to load already."""
+    return VARIABLE in environment or (project / FILE).exists()
+
+
 def load_keyring(project: Path, environment: Mapping[str, str] = os.environ) -> Keyring:
     """From `CROSSDOCK_VAULT_KEY` (base64, several parted by commas, the current one first), else from the project's key
     file (one a line), which is made when there is none.

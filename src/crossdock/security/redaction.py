@@ -20,6 +20,10 @@ SHORTEST: Final = 4
 KEPT: Final = 2000
 """So many secrets are remembered, the newest: replaced tokens can still come up in what was said before."""
 DEEPEST: Final = 20
+LONGEST_REASON: Final = 500
+"""characters"""
+BEGINNING: Final = 12
+"""Characters of a longer secret by which it is known when a quotation ends in its middle."""
 
 _SECRET_NAME: Final = re.compile(
     r"(?:^|[-_. ])(?:password|passwd|passphrase|secret|token|authorization|cookie|credentials?|signature|hmac"
@@ -38,6 +42,10 @@ _NAMED: Final = (
     # {{"access_token": "…"}}, also inside another string
     (re2.compile(rf"(?i)({_NAME}\\*[\"']\s*:\s*\\*[\"'])[^\"'\\]+"), rf"\1{STRUCK}"),
 )
+_EMAIL: Final = re2.compile(r"([\pL\pN_%+-])[\pL\pN._%+-]*((?:@|%40)[\pL\pN-]+(?:\.[\pL\pN-]+)+)")
+_PHONE: Final = re2.compile(
+    r"(?:\+\d(?:[ .()-]{0,2}\d){5,12}|\(\d{3}\)[ .-]?\d{3}[ .-]?\d{2}|\b\d{3}[.-]\d{3}[.-]\d{2})(\d\d)\b"
+)
 
 
 def is_secret_name(name: str) -> bool:
@@ -51,7 +59,8 @@ class Redactor:
     def __init__(self) -> None:
         self._shapes: dict[Secret, tuple[str, ...]] = {}
         self._live: Any = None
-        """compiled when it is first needed after a change"""
+        self._beginnings: Any = None
+        """both compiled when first needed after a change"""
 
     def add(self, secret: Secret) -> None:
         if len(secret.reveal().strip()) < SHORTEST or secret in self._shapes:
@@ -59,14 +68,11 @@ class Redactor:
         self._shapes[secret] = tuple(dict.fromkeys(_shapes(secret.reveal().strip())))
         while len(self._shapes) > KEPT:
             del self._shapes[next(iter(self._shapes))]
-        self._live = None
+        self._live = self._beginnings = None
 
     def text(self, text: str) -> str:
         """Without live secrets, and without what stands behind a secret's name."""
-        try:
-            struck: str = self._by_value(text)
-        except UnicodeEncodeError:
-            struck = self._by_value(text.encode("utf-8", "replace").decode())
+        struck = self._live_struck(text)
         for pattern, put in _NAMED:
             struck = pattern.sub(put, struck)
         return struck
@@ -77,6 +83,28 @@ class Redactor:
         for pattern, put in _NAMED:
             struck = pattern.sub(put.encode(), struck)
         return struck
+
+    def reason(self, text: str) -> str:
+        """Why something did not go well, fit to be kept and shown: without what `text` strikes out, without the
+        beginning of a secret that a quotation was cut off in, with e-mail addresses and telephone numbers only hinted
+        at, and at most LONGEST_REASON characters long."""
+        if not text:
+            return text
+        struck: str = self.text(text)
+        struck = self._without_beginnings(struck)
+        struck = _EMAIL.sub(lambda found: f"{found.group(1)}…{found.group(2)}", struck)
+        struck = _PHONE.sub(lambda found: f"…{found.group(1)}", struck)
+        return struck if len(struck) <= LONGEST_REASON else f"{struck[: LONGEST_REASON - 1]}…"
+
+    def document(self, value: Any) -> Any:
+        """A copy, at any depth, without live secrets in its texts. Names stay, and what stands behind them."""
+        if isinstance(value, str):
+            return self._live_struck(value)
+        if isinstance(value, Mapping):
+            return {name: self.document(member) for name, member in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.document(member) for member in value]
+        return value
 
     def mapping(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A copy, at any depth, keys included."""
@@ -102,17 +130,38 @@ class Redactor:
             return [self._value(member, depth + 1) for member in value]
         return STRUCK if isinstance(value, Secret) else self.text(str(value))
 
+    def _live_struck(self, text: str) -> str:
+        try:
+            struck: str = self._by_value(str(text))  # re2 cannot make one of a StrEnum
+        except UnicodeEncodeError:
+            struck = self._by_value(text.encode("utf-8", "replace").decode())
+        return struck
+
+    def _without_beginnings(self, text: str) -> str:
+        if self._beginnings is None:
+            shapes = {shape[:BEGINNING] for shapes in self._shapes.copy().values() for shape in shapes}
+            long = [shape for shape in shapes if len(shape) == BEGINNING]
+            if not long:
+                return text
+            self._beginnings = _any_of(long, then=r"[^\s\"'<>&,;{}\]]*")
+        struck: str = self._beginnings.sub(STRUCK, text)
+        return struck
+
     def _by_value(self, text: Any) -> Any:
         live = self._live
         if live is None:
             shapes = [shape for shapes in self._shapes.copy().values() for shape in shapes]
             if not shapes:
                 return text
-            options = re2.Options()
-            options.max_mem = 1 << 28
-            longest_first = sorted(shapes, key=len, reverse=True)
-            live = self._live = re2.compile("|".join(map(re2.escape, longest_first)), options)
+            live = self._live = _any_of(shapes)
         return live.sub(STRUCK if isinstance(text, str) else STRUCK.encode(), text)
+
+
+def _any_of(texts: list[str], then: str = "") -> Any:
+    options = re2.Options()
+    options.max_mem = 1 << 28
+    longest_first = sorted(texts, key=len, reverse=True)
+    return re2.compile(f"(?:{'|'.join(map(re2.escape, longest_first))}){then}", options)
 
 
 def _shapes(value: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from crossdock.core.states import MessageState
 from crossdock.engine.link import Linker
 from crossdock.engine.operate import Operator
 from crossdock.engine.supervise import Hub
+from crossdock.security.redaction import Redactor
 from crossdock.server.custody import Custody
 from crossdock.server.hooks import answer
 from crossdock.server.said import Said
@@ -32,8 +33,9 @@ log = structlog.get_logger("crossdock.hub")
 class Acts:
     """An ASGI app: POST /<act> with a JSON object; the answer is `{"ok": true, …}` or `{"error": …, "hint": …}`."""
 
-    def __init__(self, hub: Hub, custody: Custody) -> None:
+    def __init__(self, hub: Hub, custody: Custody, redactor: Redactor) -> None:
         self._hub = hub
+        self._redactor = redactor
         self._acts: dict[str, Act] = {
             "state": self._state,
             "retry": self._for_each(self._retry),
@@ -78,23 +80,27 @@ class Acts:
         try:
             result = await self.perform(act, json.decode(await _whole(receive)))
         except (UsageError, NotJson) as error:
-            await answer(send, _reply(400, {"error": error.what, "hint": error.hint}))
+            await answer(send, _reply(400, self._told(error)))
         except CrossdockError as error:
             status = 500 if isinstance(error, Unexpected) else 409
-            await answer(send, _reply(status, {"error": error.what, "hint": error.hint}))
+            await answer(send, _reply(status, self._told(error)))
         else:
             await answer(send, _reply(200, {"ok": True, **result}))
+
+    def _told(self, error: CrossdockError) -> Mapping[str, Any]:
+        return {"error": self._redactor.text(error.what), "hint": self._redactor.text(error.hint)}
 
     async def _state(self, said: Said) -> Mapping[str, Any]:
         """What only the running hub knows."""
         context = self._hub.context
         in_trouble = [name for name, account in context.accounts.items() if self._hub.exchanger.in_trouble(account)]
+        reason = self._redactor.reason
         return {
-            "paused": dict(context.paused),
+            "paused": {name: reason(why) for name, why in context.paused.items()},
             "in_trouble": sorted(in_trouble),
             "ready": self._hub.ready,
-            "failing_polls": self._hub.failing_polls(),
             "refuses": context.refuses,
+            "failing_polls": {name: reason(why) for name, why in self._hub.failing_polls().items()},
         }
 
     # --- deliveries ---------------------------------------------------------------------------------------------
@@ -155,9 +161,7 @@ class Acts:
         return {"id": again.id}
 
     async def _wake(self, row: Delivery) -> None:
-        deliverer = self._hub.deliverers.get(row.flow)
-        if deliverer is not None:
-            await deliverer.wake_key(row.partitionkey)
+        await self._hub.moved(row.flow, row.partitionkey)
 
     async def _rewind(self, said: Said) -> Mapping[str, Any]:
         await self._hub.rewind(said.text("flow"), said.text("who", "somebody"))
@@ -190,7 +194,7 @@ class Acts:
         """For the events that `unlinked` named, some at a time."""
         dry_run, by = said.flag("dry_run"), said.text("by", "")
         looked = await self._linker(said).look(said.texts("ids"), by=by, dry_run=dry_run)
-        return {"looked": [one.as_dict() for one in looked]}
+        return {"looked": [{**one.as_dict(), "why": self._redactor.reason(one.why)} for one in looked]}
 
     def _linker(self, said: Said) -> Linker:
         hub = self._hub
