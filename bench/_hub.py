@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -94,6 +95,11 @@ def write_project(folder: Path, *, port: int, sink: int, flow: bool = True) -> N
     }
     if flow:
         files["flows/sale-to-invoice.yaml"] = FLOW
+    write_files(folder, files)
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """A project of these files, and the secret that signs its webhooks."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

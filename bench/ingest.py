@@ -4,7 +4,8 @@
 
 64 connections, HMAC, SQLite with synchronous=FULL; `ratio` is to the same endpoint without a store in the same run: the
 same server, the same body and the same signature check. Nothing is delivered meanwhile: the backlog grows, and
-`memory_growth_mib` tells what `backlog` more waiting events cost in memory.
+`memory_growth_mib` tells what `backlog` more waiting events cost in memory, `p99_ratio` what they cost the sender: p99
+with them over p99 before.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ async def measure(seconds: float, backlog: int) -> dict[str, float]:
             before = hub.memory_bytes()
             await load(port, amount=backlog)
             grown = hub.memory_bytes() - before
+            _, took_behind = await load(port, seconds=seconds)
     storeless_per_s = await storeless(seconds)
     return {
         "acks_per_s": round(acks_per_s),
@@ -106,6 +108,7 @@ async def measure(seconds: float, backlog: int) -> dict[str, float]:
         "p50_ms": round(percentile(took, 0.5) * 1000, 2),
         "p99_ms": round(percentile(took, 0.99) * 1000, 2),
         "backlog": backlog,
+        "p99_ratio": round(percentile(took_behind, 0.99) / percentile(took, 0.99), 2),
         "memory_growth_mib": round(grown / 2**20, 1),
         "storeless_per_s": round(storeless_per_s),
     }
