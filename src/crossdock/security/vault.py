@@ -71,11 +71,13 @@ class Vault:
                     self._kek(name.removeprefix(PREFIX), sealed)
 
     async def names(self) -> Mapping[str, tuple[str, ...]]:
-        """Connection → names of its secrets."""
+        """Connection → names of its secrets; none of them where what is kept cannot be read."""
         names: dict[str, tuple[str, ...]] = {}
         for name, cell in sorted((await self._store.cells(PREFIX)).items()):
             connection = name.removeprefix(PREFIX)
-            names[connection] = tuple(sorted(_decoded(connection, cell).fields))
+            names[connection] = ()
+            with contextlib.suppress(CredentialError):
+                names[connection] = tuple(sorted(_decoded(connection, cell).fields))
         return names
 
     async def credential(self, connection: str) -> Credential:
