@@ -31,6 +31,16 @@ def call(*argv: str, stdin: str = "") -> tuple[int, str, str]:
         (["--seq", "-c", "."], "1", "\x1e1\n"),
         (["-S", "-c", "."], '{"b":1,"a":2}', '{"a":2,"b":1}\n'),
         (["-a", "-c", "."], '"é"', '"\\u00e9"\n'),
+        (["--indent", "1", "."], "[1]", "[\n 1\n]\n"),
+        (["--indent", "0", "."], "[1]", "[1]\n"),
+        (["--raw-output0", ".[]"], '["a",1]', "a\x001\x00"),
+        (["-rj", ".[]"], '["a",1]', "a1"),
+        (["--seq", "-c", "."], "\x1e1\n\x1e[2]\n", "\x1e1\n\x1e[2]\n"),
+        (["-R", "."], "a\nb", '"a"\n"b"\n'),
+        (["-Rs", "."], "a\nb\n", '"a\\nb\\n"\n'),
+        (["-nc", "$ARGS.positional", "--args", "a", "1"], "", '["a","1"]\n'),
+        (["-nc", "--jsonargs", "$ARGS.positional", "1", "[2]"], "", "[1,[2]]\n"),
+        (["-n", "-1 - 1"], "", "-2\n"),
     ],
 )
 def test_options(argv: list[str], stdin: str, expected: str) -> None:
@@ -53,10 +63,48 @@ def test_explain_prints_the_code_and_what_is_read() -> None:
     assert out.startswith("# reads: a.b\ndef program(")
 
 
+def test_lineage_prints_what_reaches_what() -> None:
+    code, out, _ = call("--lineage", "{a: .b}")
+    assert (code, out.split()) == (0, [".a", "copies", ".b"])
+
+
+def test_what_came_before_a_mistake_in_the_input_is_printed() -> None:
+    code, out, err = call("-c", ".a", stdin='{"a":1} {"a":2} {')
+    assert (code, out) == (2, "1\n2\n")
+    assert "line 1, column" in err
+
+
+@pytest.mark.parametrize(
+    ("program", "stdin", "code"), [(".[]", "[]", 4), (".[]", "[1,null]", 1), (".[]", "[false,0]", 0)]
+)
+def test_exit_status_tells_of_the_last_output(program: str, stdin: str, code: int) -> None:
+    assert call("-e", program, stdin=stdin)[0] == code
+
+
+@pytest.mark.parametrize("program", ["input", "[inputs]", "def f: first(inputs); f"])
+def test_a_program_that_asks_for_more_inputs_is_told_that_there_are_none(program: str) -> None:
+    code, out, err = call("-n", program, stdin="1 2 3")
+    assert (code, out) == (3, "")
+    assert "is not available" in err
+
+
+def test_a_reader_that_leaves_early_is_no_mistake() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    err = io.StringIO()
+    assert run([".[]"], io.StringIO("[1,2]"), Gone(), err) == 0
+    assert err.getvalue() == ""
+
+
 def test_mistakes_have_exit_codes_and_no_traceback() -> None:
     assert call(".a |")[0] == 3
     assert call(".a.b", stdin='{"a": 1}{"a":{"b":2}}')[:2] == (5, "2\n")
     assert call(".", stdin="{")[0] == 2
     assert call("--no-such-option")[0] == 2
+    assert call("--indent", "8", ".")[0] == 2
+    assert call("--argjson", "x", "{", ".")[0] == 2
+    assert call()[0] == 2
     assert call("-e", ".", stdin="null")[0] == 1
     assert "Traceback" not in call(".a.b", stdin="1")[2]

@@ -7,6 +7,7 @@ different numbers of colons: then a member was dropped, and our own reader goes 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -100,13 +101,11 @@ def parse_leniently(text: str) -> Any:
     return _Reader(text.removeprefix("\ufeff"), False, MAX_DEPTH + 1, lenient=True).document()
 
 
-def parse_many(text: str) -> list[Any]:
+def parse_many(text: str) -> Iterator[Any]:
     """The values of a text that holds several, one after another, as the command line takes them."""
     reader = _Reader(text.removeprefix("\ufeff"), False, MAX_DEPTH, lenient=True)
-    found = []
-    while reader.skip() < len(text):
-        found.append(reader.value())
-    return found
+    while reader.skip() < len(reader.text):
+        yield reader.value()
 
 
 class _Reader:

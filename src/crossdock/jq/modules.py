@@ -78,7 +78,7 @@ class Loader:
 
         path = self._find(item, folder, ".json")
         try:
-            return parse_many(self._read(path, item.at))
+            return list(parse_many(self._read(path, item.at)))
         except JqError as error:
             raise CompileError(f"{self._relative(path)} is not JSON: {error}", item.at) from None
 
