@@ -188,12 +188,6 @@ async def test_a_lease_is_measured_by_the_database_whatever_the_workers_clock_sa
     assert lane in await workers[1].lease([lane], "behind", 30.0 - years, -years)
 
 
-async def test_a_lane_that_ran_out_has_a_new_fence_for_the_same_worker_too(workers: list[Store]) -> None:
-    lane = a.lane(3)
-    first = (await workers[0].lease([lane], "one", 0.0, 0.0))[lane]
-    assert (await workers[0].lease([lane], "one", 30.0, 0.0))[lane].fence == first.fence + 1
-
-
 async def test_a_lane_is_not_taken_over_amid_a_commit_that_holds_by_its_fence(
     workers: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,9 @@ class Cell(Struct, frozen=True, gc=False):
 class Store(Protocol):
     """All instants come from the caller. Reads see every commit that finished before they began."""
 
+    shared: bool
+    """Whether other processes may be at work on it."""
+
     async def apply(self, work: Work) -> Committed | NotCommitted:
         """Atomic and durable when it returns. The Work's id is stored: applying the same id again changes nothing
         and answers Committed. In a group commit a refused neighbour harms nobody. Raises StoreError when the

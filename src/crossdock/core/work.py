@@ -16,10 +16,11 @@ from crossdock.core.xref import CrossReference
 
 
 class LaneFence(Struct, frozen=True, gc=False):
-    """The lane is still held under this fence."""
+    """The lane is still held under this fence; with `position`, its reader still stands there."""
 
     lane: Lane
     fence: int
+    position: int | None = None
 
 
 class EffectState(Struct, frozen=True, gc=False):

@@ -53,6 +53,8 @@ class Context:
     random: Callable[[], float]
     """draws from [0, 1): jitter, nonces of no secrecy"""
     worker: str = "hub"
+    role: str = "all"
+    """`receive` | `deliver` | `all`"""
     signals: Signals = field(default_factory=Signals)
     accounts: dict[str, str] = field(default_factory=dict)
     """connection → account, known once its credential was read"""

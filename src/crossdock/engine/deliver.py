@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crossdock.core.delivery import Delivery
 from crossdock.core.event import Event
 from crossdock.core.flow import Flow
+from crossdock.core.ids import partition_of
 from crossdock.core.states import SETTLED, DeliveryState, WaitingFor
-from crossdock.core.work import Committed, DeliveryMove, Work
+from crossdock.core.work import Committed, DeliveryMove, LaneFence, Work
 from crossdock.engine.context import Context
 from crossdock.engine.drive import Drive
 from crossdock.engine.exchange import Exchanger
@@ -22,6 +23,8 @@ from crossdock.engine.journal import Journal
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.prepare import Prepared
 from crossdock.engine.record import Rooms
+from crossdock.engine.recover import recover
+from crossdock.engine.signals import LEASES
 
 NEVER = float("inf")
 MOST_LINES = 20_000
@@ -69,11 +72,14 @@ class Deliverer:
         self.flow = flow
         self._prepared = Prepared(context, exchanger, flow, board, fetcher)
         self._rooms = Rooms(context, exchanger, self._prepared, board, flow)
+        self._fences: dict[int, LaneFence] = {}
+        """the partitions that are this worker's, and under which fence"""
         self._lines: dict[str, Line] = {}
         self._ready: deque[str] = deque()
         self._timers: list[tuple[float, int, str]] = []
         self._ticket = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], frozenset[int]] = {}
+        """what is under way, and in which partitions"""
         self._wake = asyncio.Event()
         self._stopping = False
         self._unread = False
@@ -91,6 +97,8 @@ class Deliverer:
 
     def offer(self, delivery: Delivery, event: Event) -> None:
         """A delivery that was just planned, after its commit."""
+        if delivery.partition not in self._fences:
+            return  # given up meanwhile: its next holder takes it up
         line = self._lines.get(delivery.partitionkey)
         if line is None:
             self._lines[delivery.partitionkey] = Line(delivery, event)
@@ -124,18 +132,38 @@ class Deliverer:
 
     # --- life ---------------------------------------------------------------------------------------------------
 
-    async def take_up(self) -> None:
-        """After a start: what was open, held or dead when the hub ended."""
-        rows = await self._context.store.heads_of_keys(self.flow.name, MOST_LINES)
-        self._unread = len(rows) >= MOST_LINES
+    async def take(self, fences: Mapping[int, LaneFence]) -> None:
+        """These partitions are this worker's from here on, with what their last holder left open, held or dead."""
+        await recover(self._context, self.flow, fences)
+        self._fences.update(fences)
+        await self._take_up(fences)
+
+    async def _take_up(self, partitions: Iterable[int]) -> None:
+        rows = await self._context.store.heads_of_keys(self.flow.name, MOST_LINES, list(partitions))
+        self._unread = self._unread or len(rows) >= MOST_LINES
         for row in rows:
-            if row.partitionkey in self._lines:
+            if row.partitionkey in self._lines or row.partition not in self._fences:
                 continue
             self._lines[row.partitionkey] = Line(row, behind=True)
             if row.waiting_for in {WaitingFor.NEED, WaitingFor.CLAIM}:
                 self._ready.append(row.partitionkey)  # told is only who has asked in this life
             else:
                 self._queue(row.partitionkey)
+        self._wake.set()
+
+    def lose(self, partitions: Collection[int]) -> None:
+        """Another worker holds them, or may soon: nothing more is begun there. What is under way is written down if its
+        fence still holds."""
+        for partition in partitions:
+            self._fences.pop(partition, None)
+        for key in [key for key in self._lines if partition_of(key) in partitions]:
+            del self._lines[key]
+
+    async def give_up(self, partitions: Collection[int]) -> None:
+        """Begins nothing more there, and returns when what is under way has ended."""
+        self.lose(partitions)
+        if ending := [task for task, places in self._running.items() if not places.isdisjoint(partitions)]:
+            await asyncio.wait(ending)
 
     async def wake_key(self, partitionkey: str) -> None:
         """A person has moved a delivery of this key."""
@@ -161,7 +189,8 @@ class Deliverer:
                     self._start(lines)
                     pause_s = await self._pause_s()
             if self._unread and len(self._lines) < MOST_LINES // 2:
-                await self.take_up()
+                self._unread = False
+                await self._take_up(self._fences)
                 continue
             await self._sleep(pause_s)
 
@@ -212,20 +241,20 @@ class Deliverer:
 
     def _start(self, lines: list[Line]) -> None:
         task = asyncio.create_task(self._work(lines))
-        self._running.add(task)
+        self._running[task] = frozenset(partition_of(line.head.partitionkey) for line in lines)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         self._wake.set()
         self._context.signals.ring(f"room/{self.flow.name}")
         if not task.cancelled() and (error := task.exception()) is not None:
             self._context.fail(error)
 
     async def _work(self, lines: list[Line]) -> None:
-        items = await self._items(lines)
+        at_work = await self._items(lines)
         ready: list[Item] = []
-        for item in items:
+        for _, item in at_work:
             stop = await self._prepared.prepare(item, Teller(self, item.delivery.partitionkey))
             if stop is None:
                 ready.append(item)
@@ -234,8 +263,8 @@ class Deliverer:
         for group in self._groups(ready):
             account = await self._context.account(self.flow.connection)
             await Drive(self._rooms, account, group, await self._journal(group)).run()
-        for item in items:
-            await self._after(item.delivery)
+        for line, item in at_work:
+            await self._after(line, item)
 
     def _groups(self, items: list[Item]) -> list[list[Item]]:
         return [items] if self.flow.action.batch_size > 1 and items else [[item] for item in items]
@@ -247,24 +276,27 @@ class Deliverer:
             return Journal()
         return Journal(await self._context.store.exchanges([row.id]), row.revision)
 
-    async def _items(self, lines: list[Line]) -> list[Item]:
+    async def _items(self, lines: list[Line]) -> list[tuple[Line, Item]]:
         unread = [line.head.event_id for line in lines if line.event is None]
         events = {event.id: event for event in await self._context.store.events(unread)} if unread else {}
-        items: list[Item] = []
+        items: list[tuple[Line, Item]] = []
         for line in lines:
             event = line.event or events.get(line.head.event_id)
-            if event is None:
-                await self._without_event(line.head)
+            fence = self._fences.get(partition_of(line.head.partitionkey))
+            if fence is None:
                 continue
-            items.append(Item(line.head, event))
+            if event is None:
+                await self._without_event(line.head, fence)
+                continue
+            items.append((line, Item(line.head, event, fence)))
             line.event = None
         return items
 
-    async def _without_event(self, row: Delivery) -> None:
+    async def _without_event(self, row: Delivery, fence: LaneFence) -> None:
         """Nothing can be made of it: dead, or held where something may have happened already."""
         state = DeliveryState.HELD if row.state is DeliveryState.RESOLVING else DeliveryState.DEAD
         move = DeliveryMove(row.id, row.state, state, reason=f"its event {row.event_id} is not in the store any more")
-        await self._context.store.apply(Work(self._context.work_id(), delivery_moves=(move,)))
+        await self._context.store.apply(Work(self._context.work_id(), guards=(fence,), delivery_moves=(move,)))
         await self._advance(row.partitionkey, -1)
 
     def tell(self, partitionkey: str) -> None:
@@ -284,17 +316,26 @@ class Deliverer:
         if same and move.waiting_for is not None:
             item.moved(move)
             return
-        work = Work(self._context.work_id(), delivery_moves=(move,))
-        if isinstance(await self._context.store.apply(work), Committed):
+        result = await self._context.store.apply(
+            Work(self._context.work_id(), guards=(item.fence,), delivery_moves=(move,))
+        )
+        if isinstance(result, Committed):
             item.moved(move)
             return
+        item.fenced = isinstance(result.guard, LaneFence)
         rows = await self._context.store.deliveries([move.id])
         item.delivery = rows[0] if rows else item.delivery
 
     # --- afterwards ---------------------------------------------------------------------------------------------
 
-    async def _after(self, row: Delivery) -> None:
-        line = self._lines[row.partitionkey]
+    async def _after(self, line: Line, item: Item) -> None:
+        row = item.delivery
+        if item.fenced:
+            if self._fences.get(row.partition) == item.fence:
+                self.lose([row.partition])
+            self._context.signals.heard(LEASES)
+        if self._lines.get(row.partitionkey) is not line:
+            return  # its partition was given up
         line.head = row
         if line.moved:
             await self._advance(row.partitionkey, -1)
@@ -317,6 +358,8 @@ class Deliverer:
     async def _advance(self, partitionkey: str, after_number: int) -> None:
         """The key goes on with its first delivery after that number which is not settled. One that is planned while we
         look sets `behind` again, and one that a person moves sets `moved`, so neither is missed."""
+        if partition_of(partitionkey) not in self._fences:
+            return
         line = self._lines.get(partitionkey)
         if line is None:
             line = self._lines[partitionkey] = Line(NOBODY, behind=True)
@@ -329,6 +372,8 @@ class Deliverer:
             row = await self._context.store.next_of_key(self.flow.name, partitionkey, after_number)
             while row is not None and row.state is DeliveryState.DEAD and self.flow.on_dead == "skip":
                 row = await self._context.store.next_of_key(self.flow.name, partitionkey, row.number)
+        if self._lines.get(partitionkey) is not line:
+            return  # its partition was given up
         if row is None:
             del self._lines[partitionkey]
             return

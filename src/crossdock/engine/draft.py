@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange
@@ -11,6 +12,7 @@ from crossdock.core.work import (
     DeliveryMove,
     ExchangeMove,
     Guard,
+    LaneFence,
     Work,
 )
 
@@ -27,11 +29,11 @@ class Draft:
     cross_references: list[CrossReferenceChange] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
 
-    def work(self, work_id: str) -> Work:
+    def work(self, work_id: str, fences: Iterable[LaneFence]) -> Work:
         """The Work, once."""
         return Work(
             id=work_id,
-            guards=tuple(self.guards),
+            guards=(*fences, *self.guards),
             deliveries=tuple(self.deliveries),
             delivery_moves=tuple(self.delivery_moves),
             exchanges=tuple(self.exchanges),

@@ -12,17 +12,21 @@ from crossdock.core.connector import Outbound
 from crossdock.core.delivery import Delivery
 from crossdock.core.effects import effect_seed
 from crossdock.core.event import Event
-from crossdock.core.work import DeliveryMove, Release
+from crossdock.core.work import DeliveryMove, LaneFence, Release
 
 
 @dataclass(slots=True)
 class Item:
     delivery: Delivery
     event: Event
+    fence: LaneFence
+    """under which all of this run is written"""
     outbounds: list[Outbound] = field(default_factory=list)
     """one; with `each`, many"""
     claims: set[str] = field(default_factory=set)
     """outbounds whose key has no linked record yet: the first intent claims it"""
+    fenced: bool = False
+    """another worker holds its lane by now: nothing was written"""
     alias: bool = False
     """the key's record belongs to another entity: it is not linked anew"""
 

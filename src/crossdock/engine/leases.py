@@ -1,61 +1,221 @@
-"""The lanes this process holds: where each reader stands, and the fence under which it may write."""
+"""The lanes this worker holds: where each reader stands, and the fence under which it may write.
+
+Every worker knows who is at work and comes to the same shares. It asks for the lanes of its share, and gives up those
+of another's once what is under way there has ended. Who holds a lane is decided by the store alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from crossdock.core import crash
-from crossdock.core.lanes import Lane
-from crossdock.core.store import Leased
+from crossdock.core.lanes import Lane, share_of
+from crossdock.core.store import Leased, Worker
+from crossdock.core.work import LaneFence
 from crossdock.engine.context import Context
+from crossdock.engine.signals import LEASES
 
-LEASE_S = 30.0
-RENEW_S = 10.0
+LEASE_S = 10.0
+RENEW_S = 2.5
+
+
+class Holder(Protocol):
+    """What works on a reader's partitions beside its reading. Implemented by `deliver.Deliverer`."""
+
+    async def take(self, fences: Mapping[int, LaneFence]) -> None:
+        """After they were leased, before they are read."""
+        ...
+
+    async def give_up(self, partitions: Collection[int]) -> None:
+        """Before others may lease them; returns when nothing is under way there."""
+        ...
+
+    def lose(self, partitions: Collection[int]) -> None:
+        """Others hold them."""
+        ...
+
+
+class _Reader:
+    def __init__(self, lanes: Iterable[Lane], role: str, holder: Holder | None) -> None:
+        self.lanes = tuple(lanes)
+        self.role = role
+        self.holder = holder
+        self.turn = asyncio.Lock()
+        """its partitions are taken up and given up one after another"""
 
 
 class Leases:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._wanted: set[Lane] = set()
+        self._readers: list[_Reader] = []
+        self._leased: dict[Lane, Leased] = {}
         self._held: dict[Lane, Leased] = {}
+        """those of them that are read: not the ones being taken up or given up"""
+        self._taking: set[Lane] = set()
+        self._leaving: set[Lane] = set()
         self._planned: dict[Lane, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._renewed_at: float | None = None
+        self._workers: Sequence[Worker] = ()
 
-    async def want(self, lanes: Iterable[Lane]) -> None:
-        """Takes these lanes, now if nobody else holds them, else as soon as they are free."""
-        self._wanted.update(lanes)
+    def serve(self, lanes: Iterable[Lane], role: str, holder: Holder | None = None) -> None:
+        """A reader, to be shared among the workers of this role."""
+        self._readers.append(_Reader(lanes, role, holder))
+
+    def workers_of(self, role: str) -> list[str]:
+        """Who takes part in it, this worker included, as far as it has looked."""
+        return [worker.name for worker in self._workers if worker.role in {role, "all"}]
+
+    async def start(self) -> None:
+        """Returns with the first lanes taken up. What an earlier life of this worker held comes under a new fence."""
+        lanes = [lane for reader in self._readers for lane in reader.lanes]
+        for worker in (self._context.worker, f"{self._context.worker} before"):
+            await self._lease(lanes, until=self._context.clock.now(), worker=worker)
         await self.renew()
-
-    async def renew(self) -> None:
-        now = self._context.clock.now()
-        leased = await self._context.store.lease(
-            sorted(self._wanted, key=lambda lane: (lane.reader, lane.stream, lane.partition)),
-            self._context.worker,
-            now + LEASE_S,
-            now,
-        )
-        crash.at("claim.leased")
-        for lane in list(self._held):
-            if lane not in leased:
-                del self._held[lane]
-        for lane, lease in leased.items():
-            held = self._held.get(lane)
-            if held is None or held.fence != lease.fence:
-                self._held[lane] = lease
-            self._planned.setdefault(lane, lease.position)
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
 
     async def run(self) -> None:
         while True:
-            await self._context.clock.sleep(RENEW_S)
+            await self._context.signals.wait(LEASES, RENEW_S)
             await self.renew()
+
+    async def stop(self) -> None:
+        """The others may go on at once. Nothing is under way any more."""
+        for task in self._tasks:
+            task.cancel()
+        now = self._context.clock.now()
+        lanes = list(self._leased)
+        self._held.clear()
+        self._leased.clear()
+        self._leaving.clear()
+        await self._context.store.workers(self._me, now, now)
+        await self._lease(lanes, until=now)
+        self._context.signals.ring(LEASES)
+
+    # --- who holds what -----------------------------------------------------------------------------------------
+
+    @property
+    def _me(self) -> Worker:
+        return Worker(self._context.worker, self._context.role)
+
+    async def renew(self) -> None:
+        now = self._context.clock.now()
+        before = {worker.name for worker in self._workers}
+        self._workers = await self._context.store.workers(self._me, now + LEASE_S, now)
+        if self._context.worker not in before:
+            self._context.signals.ring(LEASES)
+        wanted = self._wanted()
+        self._leave([lane for lane in self._leased if lane not in wanted and lane not in self._leaving])
+        asked = wanted | self._leaving
+        stood = {lane: one.position for lane, one in self._held.items()}
+        if self._renewed_at is not None and now - self._renewed_at > LEASE_S:
+            asked &= self._leased.keys()  # nobody could sign in meanwhile: the others get a turn first
+        leased = await self._lease(asked, until=now + LEASE_S)
+        self._renewed_at = now
+        crash.at("claim.leased")
+        for reader in self._readers:
+            self._compare(reader, leased, stood)
+
+    def _wanted(self) -> set[Lane]:
+        wanted: set[Lane] = set()
+        for reader in self._readers:
+            share = share_of(self._context.worker, self.workers_of(reader.role))
+            wanted.update(lane for lane in reader.lanes if lane.partition in share)
+        return wanted
+
+    async def _lease(self, lanes: Collection[Lane], until: float, worker: str = "") -> Mapping[Lane, Leased]:
+        ordered = sorted(lanes, key=lambda lane: (lane.reader, lane.stream, lane.partition))
+        now = self._context.clock.now()
+        return await self._context.store.lease(ordered, worker or self._context.worker, until, min(now, until))
+
+    def _compare(self, reader: _Reader, leased: Mapping[Lane, Leased], stood: Mapping[Lane, int]) -> None:
+        """What this reader has lost since, what it has gained, and where it was set back."""
+        lost: list[Lane] = []
+        gained: dict[Lane, Leased] = {}
+        for lane in reader.lanes:
+            had, has = self._leased.get(lane), leased.get(lane)
+            if had is not None and (has is None or has.fence != had.fence):
+                lost.append(lane)
+            if has is not None and (had is None or has.fence != had.fence):
+                gained[lane] = has
+            elif has is not None and (has.position < stood.get(lane, 0) or not self._is_settled(lane)):
+                self._held[lane] = has
+        for lane in lost:
+            self._leased.pop(lane)
+            self._held.pop(lane, None)
+            self._leaving.discard(lane)
+            self._taking.discard(lane)
+        if lost and reader.holder is not None:
+            reader.holder.lose({lane.partition for lane in lost})
+        if gained:
+            self._leased.update(gained)
+            self._taking.update(gained)
+            self._begin(self._take(reader, gained))
+
+    def _is_settled(self, lane: Lane) -> bool:
+        return lane in self._held or lane in self._taking or lane in self._leaving
+
+    async def _take(self, reader: _Reader, gained: Mapping[Lane, Leased]) -> None:
+        async with reader.turn:
+            gained = {lane: one for lane, one in gained.items() if self._leased.get(lane) is one}
+            if reader.holder is not None:
+                await reader.holder.take({lane.partition: LaneFence(lane, one.fence) for lane, one in gained.items()})
+            for lane, one in gained.items():
+                if self._leased.get(lane) is one:
+                    self._taking.discard(lane)
+                    self._planned[lane] = max(self._planned.get(lane, 0), one.position)
+                    if lane not in self._leaving:
+                        self._held[lane] = one
+                        self._context.signals.heard(_signal(lane))
+                elif reader.holder is not None:
+                    reader.holder.lose({lane.partition})
+
+    def _leave(self, lanes: Sequence[Lane]) -> None:
+        """Nothing more is read there. Renewed until what is under way has ended."""
+        self._leaving.update(lanes)
+        for lane in lanes:
+            self._held.pop(lane, None)
+        for reader in self._readers:
+            if mine := [lane for lane in reader.lanes if lane in lanes]:
+                self._begin(self._hand_over(reader, mine))
+
+    async def _hand_over(self, reader: _Reader, lanes: Sequence[Lane]) -> None:
+        if reader.holder is not None:
+            async with reader.turn:
+                await reader.holder.give_up({lane.partition for lane in lanes})
+        lanes = [lane for lane in lanes if lane in self._leaving]
+        self._leaving.difference_update(lanes)
+        for lane in lanes:
+            self._leased.pop(lane, None)
+        await self._lease(lanes, until=self._context.clock.now())
+        self._context.signals.ring(LEASES)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._context.fail(error)
+
+    # --- what the readers ask -----------------------------------------------------------------------------------
+
+    def holds(self, lane: Lane) -> bool:
+        return lane in self._held
 
     def positions(self, lanes: Iterable[Lane]) -> Mapping[Lane, int]:
         """Of those that are held."""
         return {lane: self._held[lane].position for lane in lanes if lane in self._held}
 
     def fence(self, lane: Lane) -> int:
-        lease = self._held.get(lane)
+        lease = self._leased.get(lane)
         return lease.fence if lease is not None else -1
 
     def planned(self, lane: Lane) -> int:
@@ -75,9 +235,10 @@ class Leases:
                 self._held[lane] = replace(lease, position=number)
             self._planned[lane] = max(self._planned.get(lane, 0), number)
 
-    def lost(self, lane: Lane) -> None:
-        """Another worker holds it: nothing more is read or written here until it is leased again."""
+    def refused(self, lane: Lane) -> None:
+        """Another worker holds it, or it was set back: nothing more is read here until that is known."""
         self._held.pop(lane, None)
+        self._context.signals.heard(LEASES)
 
     def set_back(self, positions: Mapping[Lane, int]) -> None:
         """A rewind, after its commit."""
@@ -85,3 +246,8 @@ class Leases:
             lease = self._held.get(lane)
             if lease is not None:
                 self._held[lane] = replace(lease, position=number)
+
+
+def _signal(lane: Lane) -> str:
+    """What its reader waits for."""
+    return f"events/{lane.reader.partition('/')[2]}" if lane.stream == "events" else lane.stream

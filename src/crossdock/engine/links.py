@@ -10,9 +10,11 @@ Entity = tuple[str, str, str]
 
 
 class LinkBoard:
-    """Within one process. A waiter is told once; it looks for itself, and comes back if it was told too early."""
+    """A waiter is told once; it looks for itself, and comes back if it was told too early."""
 
     def __init__(self) -> None:
+        self.abroad: Callable[[Entity], None] = _nobody
+        """is told of what was linked here"""
         self._waiters: defaultdict[Entity, dict[Callable[[], None], None]] = defaultdict(dict)
 
     def wait(self, entity: Entity, tell: Callable[[], None]) -> None:
@@ -20,5 +22,14 @@ class LinkBoard:
         self._waiters[entity][tell] = None
 
     def linked(self, entity: Entity) -> None:
+        self.heard(entity)
+        self.abroad(entity)
+
+    def heard(self, entity: Entity) -> None:
+        """Another worker has linked it."""
         for tell in self._waiters.pop(entity, ()):
             tell()
+
+
+def _nobody(_: Entity) -> None:
+    """There is no other worker."""

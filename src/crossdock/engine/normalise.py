@@ -325,7 +325,7 @@ class Normaliser:
         crash.at("events.committed")
         if not isinstance(result, Committed):
             if isinstance(result.guard, LaneFence):
-                self._leases.lost(result.guard.lane)
+                self._leases.refused(result.guard.lane)
             return False
         self._leases.moved(ends)
         for flow in self._context.landscape.flows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from crossdock.core import crash
 from crossdock.core.delivery import Delivery
@@ -33,47 +33,48 @@ class Planner:
     def __init__(self, context: Context, deliverer: Deliverer, leases: Leases) -> None:
         self._context = context
         self._deliverer = deliverer
-        self._flow: Flow = deliverer.flow
+        self.flow: Flow = deliverer.flow
         self._leases = leases
-        self.lanes = lanes_of(f"flow/{self._flow.name}", STREAM)
+        self.lanes = lanes_of(f"flow/{self.flow.name}", STREAM)
         self.turn = asyncio.Lock()
         """held from reading to commit: a position is set back between two turns"""
 
     async def run(self) -> None:
-        before = await planned_before(self._context.store, self._flow.name)
+        before = await planned_before(self._context.store, self.flow.name)
         self._leases.planned_before({lane: before[lane.partition] for lane in self.lanes})
         while True:
-            if not await self._context.is_connected(self._flow.connection):
-                await self._context.signals.wait(f"room/{self._flow.name}", 1.0)
+            if not await self._context.is_connected(self.flow.connection):
+                await self._context.signals.wait(f"room/{self.flow.name}", 1.0)
                 continue
             room = self._deliverer.room()
             if room <= 0:
-                await self._context.signals.wait(f"room/{self._flow.name}", 1.0)
+                await self._context.signals.wait(f"room/{self.flow.name}", 1.0)
                 continue
             async with self.turn:
                 after = self._leases.positions(self.lanes)
                 events = await self._context.store.read(after, min(BATCH, room)) if after else ()
-                await self.plan([event for event in events if isinstance(event, Event)])
+                await self.plan([event for event in events if isinstance(event, Event)], after)
             if not events:
-                await self._context.signals.wait(f"events/{self._flow.name}", IDLE_S)
+                await self._context.signals.wait(f"events/{self.flow.name}", IDLE_S)
 
-    async def plan(self, events: Sequence[Event]) -> None:
-        """One commit for all of them; then they are offered for delivery."""
+    async def plan(self, events: Sequence[Event], after: Mapping[Lane, int]) -> None:
+        """One commit for all of them, if the lanes still stand where they were read from; then they are offered for
+        delivery."""
         if not events:
             return
         now = self._context.clock.now()
-        account = await self._context.account(self._flow.connection)
+        account = await self._context.account(self.flow.connection)
         skipped: Counter[str] = Counter()
         planned: dict[str, tuple[Delivery, Event]] = {}
         already = await self._already(events)
         for event in events:
-            skip = Skip.ALREADY if event.id in already else route_event(self._flow, event, account, now=now)
+            skip = Skip.ALREADY if event.id in already else route_event(self.flow, event, account, now=now)
             if skip is not None:
                 skipped[skip] += 1
                 continue
             row = Delivery(
-                id=delivery_id(self._flow.name, event.id),
-                flow=self._flow.name,
+                id=delivery_id(self.flow.name, event.id),
+                flow=self.flow.name,
                 event_id=event.id,
                 key=event.key,
                 partitionkey=event.partitionkey,
@@ -83,14 +84,14 @@ class Planner:
             )
             planned[row.id] = (row, event)
         withdrawn = await self._withdraw(planned)
-        await self._commit(events, planned, withdrawn, skipped, account, now)
+        await self._commit(events, after, planned, withdrawn, skipped, account, now)
 
     async def _already(self, events: Sequence[Event]) -> frozenset[str]:
         """After a rewind, events come by that have a delivery: it stays what it is."""
         if not any(event.number <= self._leases.planned(self._lane(event)) for event in events):
             return frozenset()
         ids = [event.id for event in events]
-        rows = await self._context.store.deliveries(flow=self._flow.name, event_ids=ids, limit=len(ids))
+        rows = await self._context.store.deliveries(flow=self.flow.name, event_ids=ids, limit=len(ids))
         return frozenset(row.event_id for row in rows)
 
     def _lane(self, event: Event) -> Lane:
@@ -98,7 +99,7 @@ class Planner:
 
     async def _withdraw(self, planned: dict[str, tuple[Delivery, Event]]) -> list[Delivery]:
         """`collapse: latest`: what waits behind the same entity is superseded by the newer event."""
-        if self._flow.collapse != "latest":
+        if self.flow.collapse != "latest":
             return []
         found: list[Delivery] = []
         for partitionkey in {row.partitionkey for row, _ in planned.values()}:
@@ -106,7 +107,7 @@ class Planner:
                 continue
             keys = {row.key for row, _ in planned.values() if row.partitionkey == partitionkey}
             rows = await self._context.store.deliveries(
-                flow=self._flow.name, partitionkey=partitionkey, states=SUPERSEDABLE
+                flow=self.flow.name, partitionkey=partitionkey, states=SUPERSEDABLE
             )
             found += [
                 row
@@ -124,19 +125,20 @@ class Planner:
     async def _commit(
         self,
         events: Sequence[Event],
+        after: Mapping[Lane, int],
         planned: dict[str, tuple[Delivery, Event]],
         withdrawn: list[Delivery],
         skipped: Counter[str],
         account: str,
         now: float,
     ) -> None:
-        flow = self._flow.name
+        flow = self.flow.name
         scope = f"flow/{flow}"
         ends = {self._lane(event): event.number for event in events}
         rows = [row for row, _ in planned.values()]
         work = Work(
             id=self._context.work_id(),
-            guards=tuple(LaneFence(lane, self._leases.fence(lane)) for lane in ends),
+            guards=tuple(LaneFence(lane, self._leases.fence(lane), after[lane]) for lane in ends),
             deliveries=tuple(rows),
             delivery_moves=tuple(
                 DeliveryMove(
@@ -145,7 +147,7 @@ class Planner:
                 for row in withdrawn
             ),
             cross_references=tuple(
-                release for row in withdrawn for release in releases(account, self._flow.action.model, row)
+                release for row in withdrawn for release in releases(account, self.flow.action.model, row)
             ),
             positions=tuple(Position(lane, number) for lane, number in ends.items()),
             counts=(
@@ -163,4 +165,4 @@ class Planner:
         for row in withdrawn:
             await self._deliverer.superseded(row)
         if not isinstance(result, Committed) and isinstance(result.guard, LaneFence):
-            self._leases.lost(result.guard.lane)
+            self._leases.refused(result.guard.lane)

@@ -10,22 +10,32 @@ from crossdock.core import crash, json
 from crossdock.core.connector import Poll
 from crossdock.core.errors import ForAPerson, NotNow, StoreError
 from crossdock.core.flow import Connection
+from crossdock.core.ids import partition_of
+from crossdock.core.lanes import Lane
 from crossdock.core.retry import RetryPolicy, wait_for_platform_at
 from crossdock.core.verdict import NotDone, Refused, Unknown
 from crossdock.core.work import CellWrite
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.exchange import Exchanger
+from crossdock.engine.leases import Leases
 from crossdock.engine.reads import ReadFailed, run_reads
 from crossdock.engine.receive import Receiver
 
+IDLE_S = 5.0
 PACE = RetryPolicy(first_delay_s=15.0, max_delay_s=900.0)
 """While it cannot be read."""
 
 
 class Poller:
     def __init__(
-        self, context: Context, exchanger: Exchanger, receiver: Receiver, connection: Connection, poll: Poll
+        self,
+        context: Context,
+        exchanger: Exchanger,
+        receiver: Receiver,
+        connection: Connection,
+        poll: Poll,
+        leases: Leases,
     ) -> None:
         self._context = context
         self._exchanger = exchanger
@@ -36,12 +46,18 @@ class Poller:
         self._what = f"the poll {poll.name!r}"
         self._failures = 0
         self.name = f"{connection.name}/{poll.name}"
+        self._leases = leases
+        self.lane = Lane("poll", f"poll/{self.name}", partition_of(self.name))
+        """who holds it asks; two that ask at once would waste calls, and lose nothing"""
         self.trouble = ""
         """why the last page could not be had; "" = it could"""
 
     async def run(self) -> None:
         every_s = self._connection.polls.get(self._poll.name, self._poll.every_s)
         while True:
+            if not self._leases.holds(self.lane):
+                await self._context.signals.wait(self.lane.stream, IDLE_S)
+                continue
             try:
                 more = await self.once()
             except ReadFailed as failed:

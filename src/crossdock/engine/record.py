@@ -22,6 +22,7 @@ from crossdock.core.work import (
     CrossReferenceAbsent,
     DeliveryMove,
     ExchangeMove,
+    LaneFence,
     Link,
     NotCommitted,
     Release,
@@ -60,6 +61,7 @@ class Record:
         self._flow = rooms.flow
         self._account = account
         self.items = list(items)
+        self._fences = tuple({item.fence for item in items})
         self.journal = journal
         self.draft = Draft()
         alone = len(self.items) == 1 and self._flow.action.batch_size == 1
@@ -155,8 +157,11 @@ class Record:
         )
 
     async def lost(self, refusal: NotCommitted) -> None:
-        """Nothing was sent. Who lost a claim waits for the winner; a row that a person moved is left alone."""
+        """Nothing was sent. Who lost a claim waits for the winner; a row that a person moved is left alone, and so is
+        one whose lane is another worker's by now."""
         self.draft = Draft()
+        for item in self.items:
+            item.fenced = isinstance(refusal.guard, LaneFence)
         if isinstance(refusal.guard, CrossReferenceAbsent):
             key, model = refusal.guard.key, refusal.guard.model
             for item in self.items:
@@ -318,7 +323,7 @@ class Record:
     async def commit(self) -> NotCommitted | None:
         """Applies what was gathered. On refusal the draft stays, for the caller to mend or drop."""
         draft = self.draft
-        result = await self._context.store.apply(draft.work(self._context.work_id()))
+        result = await self._context.store.apply(draft.work(self._context.work_id(), self._fences))
         if isinstance(result, NotCommitted):
             return result
         moves = {move.id: move for move in draft.delivery_moves}

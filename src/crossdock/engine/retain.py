@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from crossdock.core import crash
 from crossdock.core.flow import Landscape
+from crossdock.core.lanes import Lane
 from crossdock.engine.context import Context
+from crossdock.engine.leases import Leases
 
 EVERY_S = 3600.0
 AT_ONCE = 1000
@@ -19,12 +21,16 @@ def horizons(landscape: Landscape, now: float) -> dict[str, float]:
 
 
 class Retention:
+    lane = Lane("retention", "retention", 0)
+    """who holds it removes: one worker is enough"""
+
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def run(self) -> None:
+    async def run(self, leases: Leases) -> None:
         while True:
-            await self.once()
+            if leases.holds(self.lane):
+                await self.once()
             await self._context.clock.sleep(EVERY_S)
 
     async def once(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 from crossdock.core import crash, json
@@ -17,13 +17,14 @@ from crossdock.engine.exchange import Exchanger
 from crossdock.engine.fetch import Fetcher
 from crossdock.engine.leases import Leases
 from crossdock.engine.links import LinkBoard
+from crossdock.engine.neighbours import Neighbours
 from crossdock.engine.normalise import Normaliser
 from crossdock.engine.operate import Operator
 from crossdock.engine.plan import Planner
 from crossdock.engine.poll import Poller
 from crossdock.engine.receive import Receiver
-from crossdock.engine.recover import recover
 from crossdock.engine.retain import Retention
+from crossdock.engine.signals import LEASES
 
 CREDENTIAL_CHECK_S = 5.0
 
@@ -49,32 +50,50 @@ class Hub:
             for name, connection in landscape.connections.items()
         }
         self.pollers = [
-            Poller(context, self.exchanger, self.receiver, connection, connection.connector.polls[poll])
+            Poller(context, self.exchanger, self.receiver, connection, connection.connector.polls[poll], self.leases)
             for connection in landscape.connections.values()
             for poll in connection.polls
         ]
+        self.retention = Retention(context)
+        self._neighbours = Neighbours(
+            context.store, context.signals, self.board, {"moved": self._wake, "credential": self._reread_credential}
+        )
         self._tasks: list[asyncio.Task[Any]] = []
         self._reading: list[asyncio.Task[Any]] = []
         self.ready = False
 
     async def start(self) -> None:
-        """Recovers what was open, then reads, plans and delivers. Raises StoreError."""
+        """Takes up its share of what is open, then reads, plans and delivers. Raises StoreError."""
+        self._neighbours.start()
         for flow in self.context.landscape.flows.values():
-            await recover(self.context, flow)
             await self._begin(flow)
-        await self.leases.want(lane for reader in self.normalisers.values() for lane in reader.lanes)
-        await self.leases.want(lane for reader in self.planners.values() for lane in reader.lanes)
+        runs = [*self._receiving(), *self._delivering()]
+        await self.leases.start()
         for deliverer in self.deliverers.values():
-            await deliverer.take_up()
             self._tasks.append(self._watched(deliverer.run()))
         self._tasks.append(self._watched(self.leases.run()))
         self._tasks.append(self._watched(self._mind_credentials()))
-        self._tasks.append(self._watched(Retention(self.context).run()))
-        runs = [stage.run() for stage in self.planners.values()]
-        runs += [stage.run() for stage in self.normalisers.values()]
-        runs += [stage.run() for stage in self.pollers]
         self._reading += [self._watched(run) for run in runs]
         self.ready = True
+
+    def _receiving(self) -> Iterator[Coroutine[Any, Any, None]]:
+        if self.context.role == "deliver":
+            return
+        for poller in self.pollers:
+            self.leases.serve([poller.lane], "receive")
+            yield poller.run()
+
+    def _delivering(self) -> Iterator[Coroutine[Any, Any, None]]:
+        if self.context.role == "receive":
+            return
+        for normaliser in self.normalisers.values():
+            self.leases.serve(normaliser.lanes, "deliver")
+            yield normaliser.run()
+        for planner in self.planners.values():
+            self.leases.serve(planner.lanes, "deliver", self.deliverers[planner.flow.name])
+            yield planner.run()
+        self.leases.serve([self.retention.lane], "deliver")
+        yield self.retention.run(self.leases)
 
     def failing_polls(self) -> Mapping[str, str]:
         """`connection/poll` → why its last page could not be had."""
@@ -94,6 +113,8 @@ class Hub:
         crash.at("shutdown.drain")
         await asyncio.gather(*(deliverer.drain(grace_s) for deliverer in self.deliverers.values()))
         await _cancel(self._tasks)
+        if not self.context.failed:
+            await self.leases.stop()
 
     async def rewind(self, flow: str, who: str) -> None:
         """One flow back to the beginning of the stream, between two of its plans. What is settled stays settled.
@@ -103,10 +124,25 @@ class Hub:
             raise UsageError(f"the hub runs no flow {flow!r}", hint=f"it runs: {', '.join(self.planners)}")
         async with planner.turn:
             self.leases.set_back(await Operator(self.context, who).rewind(flow))
+        self.context.signals.ring(LEASES)
         self.context.signals.ring(f"events/{flow}")
+
+    async def moved(self, flow: str, partitionkey: str) -> None:
+        """A person has moved a delivery of this key."""
+        await self._wake(flow, partitionkey)
+        self._neighbours.tell("moved", flow, partitionkey)
+
+    async def _wake(self, flow: str, partitionkey: str) -> None:
+        deliverer = self.deliverers.get(flow)
+        if deliverer is not None:
+            await deliverer.wake_key(partitionkey)
 
     async def credential_changed(self, connection: str) -> None:
         """A person has connected or set a secret: what waited for it goes on."""
+        await self._reread_credential(connection)
+        self._neighbours.tell("credential", connection)
+
+    async def _reread_credential(self, connection: str) -> None:
         self.receiver.forget(connection)
         self.exchanger.credentials.forget(connection)
         self.context.paused.pop(connection, None)

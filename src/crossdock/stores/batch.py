@@ -133,8 +133,10 @@ class Batch:
         found: str | None
         match guard:
             case LaneFence():
-                fence = self.facts.lanes.get(guard.lane, (0, 0))[1]
+                position, fence = self.facts.lanes.get(guard.lane, (0, 0))
                 found = None if fence == guard.fence else f"fence {fence}"
+                if found is None and guard.position not in (None, position):
+                    found = f"position {position}"
             case EffectState():
                 row = self.facts.deliveries.get(guard.delivery_id)
                 found = None if row is not None and row[0] is guard.state else (row[0] if row else "no such delivery")

@@ -22,8 +22,7 @@ def instant(now: float) -> str:
 
 
 async def lease(connection: Any, lanes: Sequence[Lane], worker: str, for_s: float, time: str) -> dict[Lane, Leased]:
-    """A lease that ran out gets a new fence also when the same worker takes it again: what it had under way is of an
-    earlier tenure. Waits for commits under way that hold by the fence."""
+    """Waits for commits under way that hold by a lane's fence."""
     columns = columns_of(sorted((lane.reader, lane.stream, lane.partition) for lane in lanes))
     if not columns:
         return {}
@@ -33,7 +32,7 @@ async def lease(connection: Any, lanes: Sequence[Lane], worker: str, for_s: floa
         "  SELECT wish.*, 0, 1, $4, now + $5::float8"
         "   FROM unnest($1::text[], $2::text[], $3::smallint[]) AS wish (reader, stream, partition), time"
         " ON CONFLICT (reader, stream, partition) DO UPDATE SET worker = excluded.worker, until = excluded.until,"
-        "  fence = lanes.fence + (lanes.worker <> excluded.worker OR lanes.until <= (SELECT now FROM time))::int"
+        "  fence = lanes.fence + (lanes.worker <> excluded.worker)::int"
         " WHERE lanes.worker IN ('', excluded.worker) OR lanes.until <= (SELECT now FROM time)"
         " RETURNING reader, stream, partition, position, fence"
     )

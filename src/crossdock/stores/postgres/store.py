@@ -40,6 +40,8 @@ class PostgresStore:
     be reached, or the schema is newer than this program.
     """
 
+    shared = True
+
     def __init__(
         self, url: str, *, now: Callable[[], float] | None = None, time: Literal["database", "caller"] = "database"
     ) -> None:

@@ -100,6 +100,8 @@ class SqliteStore:
     Raises StoreError when the file is held by another hub, is newer than this program, or cannot be used.
     """
 
+    shared = False
+
     def __init__(
         self,
         path: str | Path,
