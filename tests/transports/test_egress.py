@@ -6,7 +6,8 @@ from ipaddress import ip_address
 import pytest
 
 from crossdock.core.errors import TransportError
-from crossdock.transports.egress import KEEP_S, EgressGuard, is_public
+from crossdock.core.addresses import is_public
+from crossdock.transports.egress import KEEP_S, EgressGuard
 
 INSIDE = [
     "127.0.0.1", "127.255.255.255", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",

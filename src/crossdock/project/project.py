@@ -13,6 +13,7 @@ from crossdock.models import Models
 from crossdock.models.violation import nearest
 from crossdock.project.case_files import Case, read_cases
 from crossdock.project.connections import Overrides, build_connection
+from crossdock.project.egress import egress_problems
 from crossdock.project.files import Environment, Environments, HubFile
 from crossdock.project.flows import FlowBuilder
 from crossdock.project.guarantee import FlowReport, report_of
@@ -69,6 +70,7 @@ def check_project(folder: Path, environment: str = "production", *, overrides: O
     problems += retention_problems(sources.hub)
     problems += store_problems(sources.hub)
     problems += _override_problems(sources, sources.hub)
+    problems += egress_problems(sources.hub, environment, sources.connections, overrides or {})
     connections, flows = _built(sources, sources.hub, environment, overrides or {}, problems)
     cases, found = read_cases(sources)
     problems += found
