@@ -28,6 +28,12 @@ from crossdock import jq
         ("[.x[:.b]?, .y[.b:]?]", {"x": [1, 2, 3], "b": 2, "y": 1}, [[[1, 2]]]),
         ("path(.a[.k]?)", {"k": "z"}, [["a", "z"]]),
         (".a[.k]? = 3", {"k": "z"}, [{"k": "z", "a": {"z": 3}}]),
+        # nothing is iterated in null, also where it is a path; an object is a slice only with start and end
+        ("path(.[])", None, jq.RunError),
+        (".lines[].note = 1", {}, jq.RunError),
+        ('.[{"a": 1}]', [1], jq.RunError),
+        ('.[{"start": 1, "end": null}]', [1, 2], [[2]]),
+        ('.[{"start": 0}] = [3]', [1], jq.RunError),
     ],
 )
 def test_it_stays_right(program: str, value: Any, expected: Any) -> None:

@@ -11,7 +11,7 @@ from crossdock.jq.budget import Meter
 from crossdock.jq.errors import RunError
 from crossdock.jq.numbers import NUMBERS, within_reach
 from crossdock.jq.order import compare, equal
-from crossdock.jq.runtime import NOTHING, get, slice_bounds
+from crossdock.jq.runtime import NOTHING, get, slice_bounds, slice_of
 from crossdock.jq.text import shown, type_name
 
 MAX_PATH = 10_000
@@ -59,7 +59,7 @@ def put(v: Any, key: Any, new: Any, meter: Meter) -> Any:
         if type(new) is not list:
             raise RunError("A slice of an array can only be assigned another array")
         old = v or []
-        first, last = slice_bounds(len(old), key.get("start"), key.get("end"))
+        first, last = slice_bounds(len(old), *slice_of(key))
         meter.array(len(old) + len(new))
         return old[:first] + new + old[last:]
     if kind is dict and type(v) is str:
@@ -248,7 +248,7 @@ def _absolute(v: Any, path: Sequence[Any], meter: Meter) -> list[Any] | None:
             if not 0 <= key < len(v):
                 return None
         elif type(v) is list and kind is dict:
-            first, last = slice_bounds(len(v), key.get("start"), key.get("end"))
+            first, last = slice_bounds(len(v), *slice_of(key))
             key = {"start": first, "end": last}
         elif i == len(path) - 1:
             _check_delete(v, key)

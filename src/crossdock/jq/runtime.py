@@ -87,7 +87,7 @@ def get(v: Any, key: Any, meter: Meter) -> Any:
         raise cannot_index(v, key)
     if kind is dict:
         if v is None or type(v) in (list, str):
-            return get_slice(v, key.get("start"), key.get("end"))
+            return get_slice(v, *slice_of(key)) if v is not None else None
         raise cannot_index(v, key)
     if kind is list and type(v) is list:
         from crossdock.jq.builtins.arrays import indices
@@ -96,6 +96,13 @@ def get(v: Any, key: Any, meter: Meter) -> Any:
     if v is None and key is None:
         return None
     raise cannot_index(v, key)
+
+
+def slice_of(key: dict[str, Any]) -> tuple[Any, Any]:
+    """Start and end of a slice that is given as an object."""
+    if "start" not in key or "end" not in key:
+        raise RunError("Array/string slice indices must be integers")
+    return key["start"], key["end"]
 
 
 def slice_bounds(length: int, start: Any, end: Any) -> tuple[int, int]:
@@ -132,9 +139,7 @@ def keyed_elements(v: Any) -> list[tuple[Any, Any]]:
         return list(v.items())
     if type(v) is list:
         return list(enumerate(v))
-    if v is None:
-        return []
-    raise RunError(f"Cannot iterate over {shown_as(v)}")
+    raise RunError(f"Cannot iterate over {shown_as(v)}" if v is not None else "Cannot iterate over null (null)")
 
 
 def object_key(key: Any) -> str:
