@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -12,13 +12,17 @@ import typer
 from crossdock.cli.acting import acting, answers
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
 from crossdock.cli.place import Place, place_of
-from crossdock.cli.show import age, emit, say, table
+from crossdock.cli.show import age, emit, instant, say, table
+from crossdock.cli.story import TRIED_AGAIN
 from crossdock.core.errors import CrossdockError
 from crossdock.core.states import DeliveryState, MessageState
 from crossdock.core.store import Store
 from crossdock.engine.observe import lag_of
 
 FOR_A_PERSON = (DeliveryState.HELD, DeliveryState.DEAD)
+SHOWN = 3
+"""of each flow's deliveries that are tried again, the next ones"""
+LOOKED_AT = 1000
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,7 +43,7 @@ async def _status(place: Place) -> Mapping[str, Any]:
     running = await _running(place)
     if place.never_ran:
         connections = {name: _connection(name, {}, running) for name in place.connections}
-        flows = {name: _flow(name, {}, 0, None) for name in place.flows}
+        flows = {name: _flow(name, {}, 0, None, []) for name in place.flows}
     else:
         async with place.reading() as store:
             connections, flows = await _rows(store, place, running)
@@ -78,8 +82,26 @@ async def _rows(store: Store, place: Place, running: Mapping[str, Any] | None) -
         oldest = await store.oldest_open(name)
         waiting_s = max(now - oldest, 0.0) if oldest is not None else None
         lag = await lag_of(store, name) if name in place.flows else 0
-        rows[name] = _flow(name, by_name.get(("delivery", name), {}), lag, waiting_s)
+        states = by_name.get(("delivery", name), {})
+        trying = await _trying(store, name) if any(states.get(state) for state in TRIED_AGAIN) else []
+        rows[name] = _flow(name, states, lag, waiting_s, trying)
     return {name: _connection(name, by_name.get(("message", name), {}), running) for name in sorted(connections)}, rows
+
+
+async def _trying(store: Store, flow: str) -> list[Mapping[str, Any]]:
+    """What is tried again next, and why it has to be."""
+    rows = await store.deliveries(flow=flow, states=TRIED_AGAIN, limit=LOOKED_AT)
+    return [
+        {
+            "id": row.id,
+            "key": row.key,
+            "state": str(row.state),
+            "attempts": row.attempts,
+            "next_attempt_at": instant(row.due_at),
+            "reason": row.reason,
+        }
+        for row in sorted(rows, key=lambda row: row.due_at)[:SHOWN]
+    ]
 
 
 def _connection(name: str, states: Mapping[str, int], running: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -98,12 +120,15 @@ def _failing_polls(name: str, failing: Mapping[str, str]) -> dict[str, str]:
     return {poll.removeprefix(f"{name}/"): why for poll, why in failing.items() if poll.startswith(f"{name}/")}
 
 
-def _flow(name: str, states: Mapping[str, int], lag: int, waiting_s: float | None) -> dict[str, Any]:
+def _flow(
+    name: str, states: Mapping[str, int], lag: int, waiting_s: float | None, trying: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     return {
         "name": name,
         **{str(state): states.get(state, 0) for state in DeliveryState},
         "lag": lag,
         "oldest_waiting_s": round(waiting_s, 3) if waiting_s is not None else None,
+        "trying": trying,
     }
 
 
@@ -123,7 +148,19 @@ def _tell(shown: Mapping[str, Any]) -> None:
             for row in shown["flows"]
         ],
     )
+    _tell_what_is_tried_again(shown["flows"])
     _tell_what_needs_a_person(shown)
+
+
+def _tell_what_is_tried_again(flows: Sequence[Mapping[str, Any]]) -> None:
+    rows = [
+        (flow["name"], one["key"], one["state"], str(one["attempts"]), one["next_attempt_at"] or "now", one["reason"])
+        for flow in flows
+        for one in flow["trying"]
+    ]
+    if rows:
+        say("")
+        table(("next of", "key", "state", "attempts#", "tried again", "why"), rows)
 
 
 def _state(row: Mapping[str, Any]) -> str:

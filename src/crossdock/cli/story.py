@@ -13,10 +13,12 @@ from crossdock.core import json
 from crossdock.core.delivery import Attempt, Delivery, Exchange
 from crossdock.core.event import Event
 from crossdock.core.message import Message
+from crossdock.core.states import DeliveryState
 from crossdock.core.wire import Sql, thaw
 from crossdock.core.xref import CrossReference, LinkState
 from crossdock.engine.trace import Story
 
+TRIED_AGAIN = (DeliveryState.RETRYING, DeliveryState.RESOLVING)
 Texts = Mapping[str, str]
 """message id → its body; empty = bodies are not wanted"""
 
@@ -84,7 +86,9 @@ def _delivery_line(row: Delivery) -> str:
     state = f"waiting for {row.waiting_for}" if row.waiting_for and row.state == "waiting" else str(row.state)
     at = f"{instant(row.settled_at)}  " if row.settled_at else ""
     again = f", time {row.generation + 1}" if row.generation else ""
-    return f"{at}{row.flow}: {state}{again}{f' ({row.reason})' if row.reason else ''}  ({row.id})"
+    why = f" ({row.reason})" if row.reason else ""
+    due = f", next at {instant(row.due_at)}" if row.state in TRIED_AGAIN and row.due_at else ""
+    return f"{at}{row.flow}: {state}{again}{why}{due}  ({row.id})"
 
 
 def _exchange_line(exchange: Exchange) -> str:
@@ -175,6 +179,7 @@ def _delivery(story: Story, row: Delivery, bodies: bool) -> dict[str, Any]:
         "attempts": row.attempts,
         "generation": row.generation,
         "planned_at": instant(row.planned_at),
+        "next_attempt_at": instant(row.due_at) if row.state in TRIED_AGAIN else "",
         "settled_at": instant(row.settled_at),
         "exchanges": [_exchange(story, exchange, bodies) for exchange in story.exchanges[row.id]],
     }
