@@ -74,3 +74,26 @@ def test_doubles_appear_only_as_nan_and_infinity() -> None:
 def test_division_by_zero_is_an_error_that_names_both() -> None:
     with pytest.raises(jq.RunError, match=r"number \(1\) and number \(0\) cannot be divided"):
         jq.compile("1 / .").first(0)
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("ldexp(10; 2), scalb(2; 3), scalbln(-1; 4)", [40, 16, -16]),
+        ("ldexp(-1; 9999)", [-math.inf]),
+        ("-1e9 | sinh", [-math.inf]),
+        ("1, -1 | atanh", [math.inf, -math.inf]),
+        ("0, -3 | lgamma", [math.inf, math.inf]),
+        ("[-infinite | lgamma_r[]]", [[math.inf, 1]]),
+        ("1.5 | j0, y1", [Decimal("0.5118276717359181"), Decimal("-0.4123086269739113")]),
+        ("jn(2; 1.5)", [Decimal("0.23208767214421472")]),
+        ("map(isfinite) | tojson", ["[true,true,false,false]"]),
+    ],
+)
+def test_functions_on_doubles_answer_as_c_does(program: str, expected: list[object]) -> None:
+    assert jq.compile(program).all([1, math.nan, math.inf, "x"]) == expected
+
+
+def test_a_bessel_function_of_an_endless_order_is_refused() -> None:
+    with pytest.raises(jq.RunError, match="order must be within"):
+        jq.compile("jn(2000000000; 1)").first(None)

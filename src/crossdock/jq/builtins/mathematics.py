@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from functools import cache, partial
 from typing import Any
 
 from crossdock.jq.builtins.registry import NATIVES, native
 from crossdock.jq.errors import RunError
-from crossdock.jq.numbers import NUMBERS, Number, from_double, to_double, to_int, too_long
+from crossdock.jq.numbers import NUMBERS, Number, from_double, to_double, too_long
 from crossdock.jq.text import shown_as
+
+MAX_ORDER = 10_000
 
 
 def _number(v: Any) -> Number:
@@ -80,7 +84,7 @@ def _log(function: Callable[[float], float]) -> Callable[[float], float]:
 def _logb(x: float) -> float:
     if x == 0:
         return -math.inf
-    return abs(x) if math.isinf(x) else float(math.frexp(x)[1] - 1)
+    return abs(x) if math.isinf(x) or x != x else float(math.frexp(x)[1] - 1)
 
 
 def _significand(x: float) -> float:
@@ -96,16 +100,52 @@ def _pow(a: float, b: float) -> float:
 
 
 def _gamma(x: float) -> float:
-    return math.inf if x == 0 or math.isinf(x) else math.lgamma(x)
+    return math.inf if math.isinf(x) or (x <= 0 and x.is_integer()) else math.lgamma(x)
+
+
+def _true_gamma(x: float) -> float:
+    return math.copysign(math.inf, x) if x == 0 else math.gamma(x)
+
+
+def _atanh(x: float) -> float:
+    return math.copysign(math.inf, x) if abs(x) == 1 else math.atanh(x)
+
+
+def _signed(function: Callable[..., float]) -> Callable[..., float]:
+    """What is too large has the sign of the argument."""
+    return lambda x, *rest: math.copysign(safely(function, abs(x), *rest), x)
 
 
 def _ldexp(a: float, b: float) -> float:
-    return math.ldexp(a, max(-5000, min(5000, to_int(b))))
+    return math.ldexp(a, int(max(-5000.0, min(5000.0, b))))
 
 
-for _name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sqrt",
-              "exp", "expm1", "erf", "erfc"):  # fmt: skip
+@cache
+def _of_c(name: str, *arguments: Any) -> Callable[..., float]:
+    """A function of C's own mathematics, which Python is linked to but does not show."""
+    try:
+        function: Any = getattr(ctypes.CDLL(None), name)
+    except (OSError, AttributeError, TypeError):
+        raise RunError(f"{name} is not available on this machine") from None
+    function.restype, function.argtypes = ctypes.c_double, arguments
+    return function  # type: ignore[no-any-return]
+
+
+def _bessel(name: str, x: float) -> float:
+    return _of_c(name, ctypes.c_double)(x)
+
+
+def _bessel_of_order(name: str, order: float, x: float) -> float:
+    if not abs(order) <= MAX_ORDER:
+        raise RunError(f"{name}: the order must be within {MAX_ORDER:,}")  # C takes steps without end
+    return _of_c(name, ctypes.c_int, ctypes.c_double)(int(order), x)
+
+
+for _name in ("sin", "cos", "tan", "asin", "acos", "atan", "cosh", "tanh", "asinh", "acosh", "sqrt", "exp",
+              "expm1", "erf", "erfc"):  # fmt: skip
     _one(_name, getattr(math, _name))
+_one("sinh", _signed(math.sinh))
+_one("atanh", _atanh)
 _one("cbrt", getattr(math, "cbrt", lambda x: math.copysign(abs(x) ** (1 / 3), x)))
 _one("exp2", lambda x: 2.0**x)
 _one("exp10", lambda x: 10.0**x)
@@ -118,7 +158,7 @@ _one("logb", _logb)
 _one("significand", _significand)
 _one("gamma", _gamma)
 _one("lgamma", _gamma)
-_one("tgamma", math.gamma)
+_one("tgamma", _true_gamma)
 _two("pow", _pow)
 _pow_of_doubles = NATIVES["pow", 2].function
 
@@ -138,10 +178,14 @@ _two("remainder", math.remainder)
 _two("hypot", math.hypot)
 _two("nextafter", getattr(math, "nextafter", None) or (lambda _a, b: b))
 _two("nexttoward", getattr(math, "nextafter", None) or (lambda _a, b: b))
-_two("ldexp", _ldexp)
-_two("scalb", _ldexp)
-_two("scalbln", _ldexp)
+_two("ldexp", _signed(_ldexp))
+_two("scalb", _signed(_ldexp))
+_two("scalbln", _signed(_ldexp))
 _three("fma", lambda a, b, c: a * b + c)
+for _name in ("j0", "j1", "y0", "y1"):
+    _one(_name, partial(_bessel, _name))
+for _name in ("jn", "yn"):
+    _two(_name, partial(_bessel_of_order, _name))
 
 
 def _choice(name: str, better: Callable[[Any, Any], bool]) -> None:
@@ -181,7 +225,7 @@ def modf(v: Any) -> list[Any]:
 @native("lgamma_r", kind="list")
 def lgamma_r(v: Any) -> list[Any]:
     x = to_double(_number(v))
-    sign = -1 if x < 0 and math.floor(x) % 2 else 1
+    sign = -1 if x < 0 and not x.is_integer() and math.isfinite(x) and math.floor(x) % 2 else 1
     return [from_double(safely(_gamma, x)), sign]
 
 
