@@ -12,12 +12,14 @@ from crossdock.core import json
 from crossdock.core.connector import Call, Inbound, Outbound
 from crossdock.core.effects import EffectClass
 from crossdock.core.errors import CredentialError
-from crossdock.core.limits import AuthExpired
+from crossdock.core.limits import AuthExpired, Budget
 from crossdock.core.secret import Credential, Secret
 from crossdock.core.signatures import INTUIT, sign
 from crossdock.core.verdict import Done, NotDone, Refused, Unknown
 from crossdock.core.wire import Http, Response
+from crossdock.engine.gate import Gate
 from crossdock.testing.drive import drive, reply
+from crossdock.testing.virtual_clock import VirtualClock, run_virtually
 
 CREDENTIAL = Credential(
     {name: Secret(name) for name in ("client_id", "client_secret", "access_token", "refresh_token")}, account="9130"
@@ -110,6 +112,25 @@ def test_no_value_of_a_query_leaves_its_quotes() -> None:
 def test_a_window_of_a_minute_never_holds_more_calls_than_allowed() -> None:
     (limit,) = connector(requests_per_minute=500).limits
     assert limit.capacity + 60 * limit.per_s <= 500
+
+
+@pytest.mark.parametrize("answer", [reply(429, fault("3001")), reply(429, "Too many"), reply(400, fault("3002"))])
+def test_after_too_many_calls_the_next_ones_come_at_the_pace_of_the_minute_and_not_at_once(
+    answer: Response,
+) -> None:
+    platform, clock = connector(requests_per_minute=500), VirtualClock()
+
+    async def calls() -> float:
+        gate, began_at = Gate(platform.limits, clock), clock.now()
+        (lesson,) = platform.learn(WRITE, answer)
+        assert isinstance(lesson, Budget)
+        gate.learn(lesson)
+        for _ in range(20):
+            await gate.enter({})
+            gate.leave()
+        return clock.now() - began_at
+
+    assert run_virtually(calls()) == pytest.approx(20 / platform.limits[0].per_s)
 
 
 # --- webhooks ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from crossdock.connectors.quickbooks.actions.payment import RecordPayment
 from crossdock.connectors.quickbooks.actions.refund import RecordRefund
 from crossdock.connectors.quickbooks.api import REALM, Api
 from crossdock.connectors.quickbooks.hydrate import ENTITIES, HydrateByQuery
-from crossdock.connectors.quickbooks.judge import judge_quickbooks, not_let_in
+from crossdock.connectors.quickbooks.judge import is_throttled, judge_quickbooks, not_let_in
 from crossdock.connectors.quickbooks.oauth import IntuitOAuth
 from crossdock.connectors.quickbooks.settings import QuickBooksSettings
 from crossdock.connectors.quickbooks.webhook import IntuitWebhook
@@ -72,7 +72,12 @@ class QuickBooksConnector(Connector):
         return verdict
 
     def learn(self, call: Call, response: Response) -> Sequence[Budget | AuthExpired]:
-        why = not_let_in(response) if call.request.url != self._oauth.token else ""
+        """Intuit tells neither what is left of a minute nor how long to wait: who was told to wait has used it up."""
+        if call.request.url == self._oauth.token:
+            return []
+        if is_throttled(response):
+            return [Budget("requests", 0.0)]
+        why = not_let_in(response)
         return [AuthExpired(why)] if why else []
 
     def refresh(self, credential: Credential, now: float) -> Steps[Credential]:

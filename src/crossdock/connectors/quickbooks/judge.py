@@ -51,12 +51,15 @@ def fault_in(body: Any) -> Fault | None:
     return Fault(str(first.get("code") or ""), said[:500], str(fault.get("type") or ""))
 
 
-def judge_quickbooks(call: Call, response: Response, now: float) -> Verdict:
-    status = response.status
+def _answered(response: Response) -> Any:
     try:
-        body = response.json() if response.body and response.media_type != "text/html" else None
+        return response.json() if response.body and response.media_type != "text/html" else None
     except NotJson:
-        body = None
+        return None
+
+
+def judge_quickbooks(call: Call, response: Response, now: float) -> Verdict:
+    status, body = response.status, _answered(response)
     fault = fault_in(body)
     if fault is None:
         if 200 <= status < 300 and not isinstance(body, Mapping):
@@ -80,6 +83,14 @@ def judge_quickbooks(call: Call, response: Response, now: float) -> Verdict:
     if fault.code in STALE and call.effect is not None:
         return NotDone(f"{STALE[fault.code]} ({fault.said})", stale=True)
     return Refused(said)
+
+
+def is_throttled(response: Response) -> bool:
+    """Too many calls in a minute, or at once."""
+    if response.status == 429:
+        return True
+    fault = fault_in(_answered(response)) if response.status >= 400 else None
+    return fault is not None and fault.code in THROTTLED
 
 
 def not_let_in(response: Response) -> str:
