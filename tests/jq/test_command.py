@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,16 @@ def test_mistakes_have_exit_codes_and_no_traceback() -> None:
     assert call()[0] == 2
     assert call("-e", ".", stdin="null")[0] == 1
     assert "Traceback" not in call(".a.b", stdin="1")[2]
+
+
+def test_lineage_is_told_to_people_and_to_programs() -> None:
+    program = "{total: .price, mail: .customer.email}"
+    assert call("--lineage", program)[1].splitlines() == [
+        ".mail   copies  .customer.email",
+        ".total  copies  .price",
+    ]
+    first, _ = json.loads(call("--lineage", "--json", program)[1])["flows"]
+    assert first == {
+        "output": ".mail", "how": "copies", "source": ".customer.email", "root": ".", "keys": ["customer", "email"],
+        "whole": True, "without": [],
+    }  # fmt: skip

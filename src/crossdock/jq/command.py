@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TextIO
 from crossdock.jq.budget import Budget, Meter
 from crossdock.jq.builtins.arrays import tostream
 from crossdock.jq.errors import CompileError, JqError, RunError
-from crossdock.jq.json import loads, parse_many
+from crossdock.jq.json import dumps, loads, parse_many
 from crossdock.jq.printing import Layout
 from crossdock.jq.program import Program, compile_program
 from crossdock.jq.syntax import Call, Function, Node
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     flag("-L", "--library", type=Path, metavar="FOLDER", help="folder that import and include may read")
     flag("--explain", action="store_true", help="print the generated Python and what the program reads")
     flag("--lineage", action="store_true", help="print which parts of the input reach which parts of the output")
+    flag("--json", action="store_true", help="print the lineage as JSON")
     return parser
 
 
@@ -152,7 +153,8 @@ def _refuse_inputs(tree: Node) -> None:
 
 def _tell(program: Program, given: argparse.Namespace, stdout: TextIO) -> None:
     if given.lineage:
-        stdout.write(f"{program.lineage()}\n")
+        lineage = program.lineage()
+        stdout.write(f"{dumps({'flows': lineage.as_json()}).decode() if given.json else lineage}\n")
     if given.explain:
         stdout.write("# reads: " + (", ".join(sorted(program.reads())) or "nothing of its input") + "\n")
         stdout.write(program.source)
