@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from crossdock.cli.demo.books import read_books
 from crossdock.cli.demo.check import Wrong, check, counted
+from crossdock.cli.demo.deeds import Deeds
+from crossdock.cli.demo.play import Outcome
+from crossdock.cli.demo.report import tell
+from crossdock.cli.demo.rest import Standing
 
 Lists = dict[str, dict[str, list[dict[str, Any]]]]
 
@@ -238,3 +245,58 @@ def test_what_was_paid_too_much_stays_open_as_credit_and_nothing_else_does() -> 
     assert told(lists) == {Wrong.UNSETTLED: 1}
     lists["quickbooks"]["payment"][0] |= {"UnappliedAmt": 2.66}
     assert told(lists) == {}
+
+
+# --- what a person reads ----------------------------------------------------------------------------------------
+
+
+def page(lists: Lists) -> str:
+    """The report, as a terminal of 80 columns shows it."""
+    books = read_books(lists["shopify"], lists["quickbooks"], lists["hubspot"])
+    outcome = Outcome(
+        orders=len(books.sales),
+        seed=1,
+        folder=Path("shop"),
+        hub_url="http://127.0.0.1:1",
+        admins={},
+        books=books,
+        findings=check(books),
+        standing=Standing(0, 0, 0, 0, {}),
+        sums=[],
+        before=2,
+        known=1,
+        happened={"pay_order": 1},
+        faults={name: {"429": 1_234} for name in lists},
+        webhooks={"sent": 123_456, "duplicates": 7_890, "failed": 4_567},
+        crashes=1,
+        deeds=Deeds(),
+        seconds=61.0,
+    )
+    console = Console(width=80, file=StringIO(), force_terminal=False)
+    tell(outcome, console)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_nothing_that_is_told_is_cut_off_at_80_columns() -> None:
+    lists = agreeing()
+    lists["shopify"]["books"][0].update(billed="1234567.89", current="1234567.89")
+    said = page(lists)
+    assert "…" not in said
+    assert max(map(len, said.splitlines())) <= 80
+    assert "1,234,567.89" in said
+
+
+def test_books_that_agree_are_told_as_such_and_each_sum_once() -> None:
+    said = page(agreeing())
+    assert "Nothing lost, nothing doubled, no cent off, nothing left open." in said
+    assert "≠" not in said
+
+
+def test_a_sum_that_differs_is_shown_as_both_sides_have_it() -> None:
+    lists = agreeing()
+    lists["quickbooks"]["invoice"][0]["TotalAmt"] = 92.65
+    row = next(line for line in page(lists).splitlines() if "#1001" in line)
+    assert "92.66" in row
+    assert "≠" in row
+    assert "≠ 92.65" in page(lists)
