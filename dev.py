@@ -4,6 +4,7 @@
   demo   [ARGS]       watch a shop trade through the hub          (crossdock demo ARGS)
   test   [ARGS]       run the tests                               (pytest ARGS)
   check  [--fix]      lint, format, types, layers; --fix mends what a machine can
+  chaos  [ARGS]       crashes, faults and planted bugs            (chaos --help)
   bench  NAME [ARGS]  run bench/NAME.py; without NAME, list them
   lock   [ARGS]       write requirements/*.txt anew from pyproject.toml (uv pip compile ARGS, e.g. --upgrade)
 
@@ -303,6 +304,12 @@ def check(arguments: list[str]) -> NoReturn:
     sys.exit(1 if failed else 0)
 
 
+def chaos(arguments: list[str]) -> NoReturn:
+    prepare(TO_DEVELOP)
+    os.chdir(ROOT)
+    become(PYTHON, "-m", "crossdock.testing.chaos", *arguments)
+
+
 def bench(arguments: list[str]) -> NoReturn:
     benches = {path.stem: path for path in sorted((ROOT / "bench").glob("[!_]*.py"))}
     if not arguments or arguments[0] not in benches:
@@ -345,7 +352,7 @@ def requirements_digest() -> str:
 
 
 def main() -> NoReturn:
-    commands = {"demo": demo, "test": test, "check": check, "bench": bench, "lock": lock}
+    commands = {"demo": demo, "test": test, "check": check, "chaos": chaos, "bench": bench, "lock": lock}
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if name in ("-h", "--help", "help"):
         print(__doc__)

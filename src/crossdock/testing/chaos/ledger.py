@@ -7,19 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-WRONG = (
-    "lost",
-    "doubled",
-    "inversions",
-    "stuck",
-    "silent",
-    "phantoms",
-    "changed",
-    "unwritten",
-    "flipped",
-    "storms",
-    "lockouts",
-)
+WRONG: dict[str, str] = {
+    "lost": "accepted, and not there",
+    "doubled": "there more often than once",
+    "inversions": "there in another order than accepted, within a key",
+    "stuck": "not at rest although everything is calm",
+    "silent": "in no state, or in one that the hub's own sums deny",
+    "phantoms": "there, and never accepted",
+    "changed": "asked for again under the same key with other bytes",
+    "unwritten": "sent before its intent was durable",
+    "flipped": "moved out of a final state",
+    "storms": "asked for far too often",
+    "lockouts": "a token used up that had a successor",
+    "ended": "the hub ended itself",
+    "broken": "the suite itself fell over",
+}
+"""The kinds of finding."""
+NAMED = ("lost", "doubled", "inversions", "stuck", "silent")
 
 
 @dataclass
@@ -41,6 +45,7 @@ class Ledger:
     virtual_s: float = 0.0
 
     def find(self, kind: str, what: str, amount: int = 1) -> None:
+        assert kind in WRONG
         self.wrong[kind] += amount
         self.findings.append(f"{kind}: {what}")
 
@@ -61,10 +66,9 @@ class Ledger:
 
     def as_json(self) -> Mapping[str, Any]:
         return {
-            "trials": self.trials,
             "kills": self.kills.total(),
             "accepted": self.accepted,
-            "effects": self.effects,
-            **{kind: self.wrong[kind] for kind in WRONG},
+            **{kind: self.wrong[kind] for kind in NAMED},
             "held": self.held,
+            "other": sum(self.wrong[kind] for kind in WRONG if kind not in NAMED),
         }

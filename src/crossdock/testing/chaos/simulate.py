@@ -27,7 +27,7 @@ from crossdock.testing.chaos.person import Person
 from crossdock.testing.chaos.recorder import Recorder
 from crossdock.testing.chaos.traffic import Said, Traffic
 from crossdock.testing.chaos.verdict import judge, judge_books
-from crossdock.testing.chaos.weather import Weather
+from crossdock.testing.chaos.weather import Fault, Weather
 from crossdock.testing.chaos.world import DEADLINE_S, LONG_S, Safe, World
 from crossdock.testing.stage import SIGNED_WITH, Tally
 from crossdock.testing.virtual_clock import VirtualClock, run_virtually
@@ -73,8 +73,8 @@ class Simulation:
         self._busy = chance.choice((0.0, 0.0, 0.02))
         self.worker = "hub"
         self._zombies = zombies
-        self._clock_jumps = chance.random() < 0.2
-        self._crashes = [self._crash() for _ in range(chance.choice((0, 1, 1, 2, 3)))]
+        self.clock_jumps = chance.random() < 0.2
+        self.crashes = [self._crash() for _ in range(chance.choice((0, 1, 1, 2, 3)))]
 
     def _crash(self) -> tuple[str, int] | None:
         if self.chance.random() < 0.2:
@@ -213,13 +213,13 @@ class Simulation:
         self.far.intended = cast(Recorder, self.store).intended
         if self.far.tokens.host:
             self.connect()
-        if self._clock_jumps:
+        if self.clock_jumps:
             self._jumping = asyncio.create_task(self._jump())
         know_lives()
         senders = [asyncio.create_task(self._line(line)) for line in self.traffic.lines.values()]
         senders += [asyncio.create_task(self._until_accepted(body)) for body in self.traffic.nonsense]
         senders.append(asyncio.create_task(self._rows()))
-        for crash in self._crashes:
+        for crash in self.crashes:
             await (self._zombie_life() if crash == ZOMBIE else self._doomed_life(crash))
         await self._last_life(senders)
         started_at = asyncio.get_running_loop().time()
@@ -234,7 +234,8 @@ class Simulation:
         self.calm = self.far.weather.clear = True
         self._busy = 0.0
         await asyncio.gather(*senders)
-        await asyncio.sleep(3 * DEADLINE_S)  # a person who looks sees all that is under way
+        if Fault.LATE in self.far.weather.kinds:
+            await asyncio.sleep(2 * DEADLINE_S)  # a person who looks sees all that is still under way
         if self.chance.random() < 0.05:
             await self._end()  # who looks at it later finds a hub that will die of one of her acts
             await self._begin_surely(Life(("replay.generation", 1), self._pass))
@@ -292,7 +293,7 @@ class Simulation:
         if self.hub is not None:
             for error in self.hub.context.failed:
                 if not isinstance(error, StoreError):
-                    self.ledger.find("stuck", f"the hub ended itself: {type(error).__name__}: {error}")
+                    self.ledger.find("ended", f"the hub ended itself: {type(error).__name__}: {error}")
         await self._end()
         await self._begin_surely(Life(None, self._pass))
 

@@ -1,0 +1,3 @@
+from crossdock.testing.chaos.command import main
+
+main()

@@ -1,0 +1,83 @@
+"""The campaigns: what is broken on purpose, in trials that a seed repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crossdock.testing.chaos import disk
+from crossdock.testing.chaos.ledger import Ledger
+from crossdock.testing.chaos.simulate import Simulation, simulate
+from crossdock.testing.chaos.weather import Fault
+
+Trial = Callable[[int], Ledger]
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    name: str
+    title: str
+    trial: Trial
+    least: int = 1
+    """trials of a run, however little time there is"""
+    alone: bool = False
+    """one trial at a time: it has processes of its own"""
+    lacks: Callable[[], str] = lambda: ""
+    """why it cannot run here; "" = it can"""
+
+
+def _faults(seed: int) -> Ledger:
+    """Each kind of fault alone, and often."""
+    kinds = tuple(Fault)
+
+    def only(simulation: Simulation) -> None:
+        weather = simulation.far.weather
+        weather.kinds, weather.rate = (kinds[seed % len(kinds)],), 0.5
+
+    return simulate(seed, only)
+
+
+def _clocks(seed: int) -> Ledger:
+    def jumping(simulation: Simulation) -> None:
+        simulation.clock_jumps = True
+
+    return simulate(seed, jumping)
+
+
+def _tokens(seed: int) -> Ledger:
+    """Tokens that end, at providers of all three flavours, and hubs killed around their renewal."""
+
+    def expiring(simulation: Simulation) -> None:
+        tokens = simulation.far.tokens
+        tokens.flavour = ("strict", "grace", "sticky")[seed % 3]
+        tokens.host = sorted(simulation.world.hosts)[0]
+        simulation.crashes += [("token.answered", 1), ("token.persisted", 1)][seed // 3 % 2 :]
+
+    return simulate(seed, expiring)
+
+
+def _zombies(seed: int) -> Ledger:
+    return simulate(seed, zombies=True)
+
+
+CAMPAIGNS: dict[str, Campaign] = {
+    one.name: one
+    for one in (
+        Campaign("F3", "power cuts at any write of the store", lambda seed: disk.power_cuts(seed, 20), least=3),
+        Campaign("F4", "a write or flush of the store fails", lambda seed: disk.faults(seed, 5), least=4),
+        Campaign("F7", "each kind of fault alone, at every effect class", _faults, least=60),
+        Campaign("F9", "wall clock jumps of up to 48 hours", _clocks, least=30),
+        Campaign("F13", "token renewal, with kills around it", _tokens, least=30),
+        Campaign("F15", "a hub that stands still until another has its place", _zombies, least=30),
+        Campaign("F18", "seeded simulation: everything at once", simulate, least=100),
+    )
+}
+LATER = {
+    "F5": "a disk filled under load: tests/stores/test_sqlite_disk.py has it, for a hub on a small disk",
+    "F6": "bits flipped in the store's file: SQLite's pages carry no checksum",
+    "F8": "network partitions: with several machines",
+    "F10": "brokers: with brokers",
+    "F12": "bulkhead: bench",
+    "F14": "two-phase: with two-phase",
+    "F20": "a soak of twelve hours: at night",
+}
