@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets as chance
 import socket
 import tempfile
 import time
@@ -27,9 +28,11 @@ from crossdock.cli.demo.mischief import DUPLICATES, SHUFFLE_S
 from crossdock.cli.demo.rest import Standing, at_rest
 from crossdock.cli.demo.trader import Trader
 from crossdock.cli.place import Place, place_of
-from crossdock.core.errors import UsageError
+from crossdock.core.errors import CrossdockError, UsageError
 from crossdock.engine.audit import Sum, audit
 
+LOOPBACK: Final = "127.0.0.1"
+HUB_PORTS: Final = range(21_000, 31_000)
 PLATFORMS: Final = ("shopify", "quickbooks", "hubspot")
 FOLDER: Final = "joannas-shop"
 TIME_SCALE: Final = 40.0
@@ -258,6 +261,10 @@ def _span_s(orders: int) -> float:
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """One that no system gives to a caller as its own: while the hub is down its webhooks go on calling, and a call
+    that came from the very port it goes to would reach itself, and keep the next hub out."""
+    for port in chance.SystemRandom().sample(HUB_PORTS, len(HUB_PORTS)):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind((LOOPBACK, port))
+            return port
+    raise CrossdockError(f"no port from {HUB_PORTS.start} to {HUB_PORTS.stop - 1} is free for the hub")
