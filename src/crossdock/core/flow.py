@@ -117,3 +117,21 @@ class Landscape:
     """by name"""
     retention_s: Mapping[str, float] = field(default_factory=dict)
     """payloads, messages, events, effects"""
+
+
+def inputs_of(outputs: Sequence[Any], *, each: bool) -> dict[str, Any]:
+    """Item → the action's input, from what a flow's map made; without `each` the one item is "". Raises MapFailed."""
+    if not each:
+        if len(outputs) != 1:
+            raise MapFailed(f"one output is expected, {len(outputs)} came; a filter belongs into `where`")
+        return {"": outputs[0]}
+    inputs: dict[str, Any] = {}
+    for output in outputs:
+        item = output.get("item") if isinstance(output, Mapping) else None
+        name = str(item) if isinstance(item, str | int) and not isinstance(item, bool) else ""
+        if not name or "input" not in output:
+            raise MapFailed("with `each` it must make objects {item, input}, each item under a name of its own")
+        if name in inputs:
+            raise MapFailed(f"it makes two items that are called {name}")
+        inputs[name] = output["input"]
+    return inputs

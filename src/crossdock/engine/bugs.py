@@ -1,4 +1,4 @@
-"""A defect in a connector's code is told to the operator, and stops one delivery instead of the hub."""
+"""A defect, of a connector or of ours, is told to the operator, and stops one delivery instead of the hub."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_WORDS = 300
 log = structlog.get_logger("crossdock.hub")
 
 
-def bug_in(what: str, *, words: bool = True) -> str:
+def bug_in(what: str, *, words: bool = True, whose: str = "the connector's") -> str:
     """Of the exception being handled: its kind, its place and, at some length, its words. The words may quote the value
     that was at fault: without them where that could be a secret."""
     error = sys.exc_info()[1]
@@ -20,7 +20,7 @@ def bug_in(what: str, *, words: bool = True) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     said = " ".join(str(error).split())[:LONGEST_WORDS] if words else ""
     kind = type(error).__name__ + (f": {said}" if said else "")
-    return f"the connector's code for {what} failed: {kind} ({place.filename}, line {place.lineno}, in {place.name})"
+    return f"{whose} code for {what} failed: {kind} ({place.filename}, line {place.lineno}, in {place.name})"
 
 
 class Bugs:
@@ -34,4 +34,4 @@ class Bugs:
         defect = bug_in(what, words=False)
         if defect not in self._told:
             self._told.add(defect)
-            log.error(event, connection=connection, why=bug_in(what, words=words))
+            log.error(event, connection=connection, why=bug_in(what, words=words), exc_info=words)

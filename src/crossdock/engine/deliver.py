@@ -9,15 +9,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crossdock.core.delivery import Delivery
+from crossdock.core.errors import CredentialError, StoreError
 from crossdock.core.event import Event
 from crossdock.core.flow import Flow
 from crossdock.core.ids import partition_of
 from crossdock.core.states import SETTLED, DeliveryState, WaitingFor
 from crossdock.core.work import Committed, DeliveryMove, LaneFence, Work
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.drive import Drive
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.fetch import Fetcher
+from crossdock.engine.isolate import isolate
 from crossdock.engine.item import Item
 from crossdock.engine.journal import Journal
 from crossdock.engine.links import LinkBoard
@@ -255,16 +258,34 @@ class Deliverer:
         at_work = await self._items(lines)
         ready: list[Item] = []
         for _, item in at_work:
-            stop = await self._prepared.prepare(item, Teller(self, item.delivery.partitionkey))
-            if stop is None:
-                ready.append(item)
-            else:
-                await self._apply_alone(item, stop)
+            try:
+                stop = await self._prepared.prepare(item, Teller(self, item.delivery.partitionkey))
+                if stop is None:
+                    ready.append(item)
+                else:
+                    await self._apply_alone(item, stop)
+            except Exception as error:
+                await self._isolate(error, item)
         for group in self._groups(ready):
-            account = await self._context.account(self.flow.connection)
-            await Drive(self._rooms, account, group, await self._journal(group)).run()
+            try:
+                account = await self._context.account(self.flow.connection)
+                await Drive(self._rooms, account, group, await self._journal(group)).run()
+            except Exception as error:
+                await self._isolate(error, *group)
         for line, item in at_work:
             await self._after(line, item)
+
+    async def _isolate(self, error: Exception, *items: Item) -> None:
+        """Of the exception being handled: a defect holds these, and stops nothing else. Raises what is no defect."""
+        if isinstance(error, StoreError):
+            raise error
+        if isinstance(error, CredentialError):
+            self._context.pause(self.flow.connection, error)
+            return
+        connection = self.flow.connection
+        self._context.bugs.tell("a delivery is held for a defect", self.flow.name, connection=connection)
+        for item in items:
+            await isolate(self._context, item, bug_in(self.flow.name, whose="some"))
 
     def _groups(self, items: list[Item]) -> list[list[Item]]:
         return [items] if self.flow.action.batch_size > 1 and items else [[item] for item in items]

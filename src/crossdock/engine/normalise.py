@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from crossdock.core import crash, json
-from crossdock.core.errors import CredentialError, CrossdockError
+from crossdock.core.errors import CredentialError, CrossdockError, StoreError
 from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Connection, Flow, Inlet, MapFailed
 from crossdock.core.keys import native_key
@@ -22,6 +22,7 @@ from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
 from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.exchange import Exchanger
@@ -152,11 +153,11 @@ class Normaliser:
     # --- one message --------------------------------------------------------------------------------------------
 
     async def _one(self, message: Message, records: Mapping[str, Any], draft: Draft) -> None:
-        record = records[message.id]
-        ref = self._keep(message, record, draft)
+        record, ref = records[message.id], None
         try:
             if isinstance(record, Quarantine):
                 raise record
+            ref = self._keep(message, record, draft)
             if message.hydrate and record is None:
                 self._end(message, MessageState.IGNORED, "its record is not there any more", draft, ref)
                 return
@@ -166,16 +167,25 @@ class Normaliser:
                 return
             events = await self._events(message, inlet, record)
         except Quarantine as stop:
-            self._end(message, MessageState.QUARANTINED, str(stop), draft, ref)
-            if message.state is not MessageState.QUARANTINED:
-                self._context.metrics.quarantined(self._connection.name, 1)
-            return
-        draft.events.extend(events)
-        self._end(message, MessageState.NORMALISED, "", draft, ref)
+            self._quarantine(message, str(stop), draft, ref)
+        except StoreError:
+            raise
+        except Exception:
+            name = self._connection.name
+            self._context.bugs.tell("a message is in quarantine for a defect", message.topic, connection=name)
+            self._quarantine(message, bug_in(message.topic, whose="some"), draft, ref)
+        else:
+            draft.events.extend(events)
+            self._end(message, MessageState.NORMALISED, "", draft, ref)
+
+    def _quarantine(self, message: Message, reason: str, draft: Draft, ref: PayloadRef | None) -> None:
+        self._end(message, MessageState.QUARANTINED, reason, draft, ref)
+        if message.state is not MessageState.QUARANTINED:
+            self._context.metrics.quarantined(self._connection.name, 1)
 
     def _keep(self, message: Message, record: Any, draft: Draft) -> PayloadRef | None:
         """A fetched record is kept beside its message, so that doing it again uses it."""
-        if not message.hydrate or record is None or isinstance(record, Quarantine):
+        if not message.hydrate or record is None:
             return None
         ref, payload = payload_of(message.id, json.encode(record))
         draft.payloads.append(payload)

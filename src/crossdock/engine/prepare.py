@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from crossdock.core.delivery import Delivery
 from crossdock.core.effects import effect_seed
 from crossdock.core.errors import ForAPerson
 from crossdock.core.event import Event
-from crossdock.core.flow import Flow, MapFailed, Need
+from crossdock.core.flow import Flow, MapFailed, Need, inputs_of
 from crossdock.core.outcome import fail
 from crossdock.core.routing import need_key
 from crossdock.core.states import DeliveryState, WaitingFor
@@ -81,17 +81,14 @@ class Prepared:
             if missing:
                 return await self._wait_for_need(item.delivery, missing, now)
             outputs = [data] if flow.map is None else flow.map.run(data, now=now, event=event.about(), needs=needs)
+            inputs = inputs_of(outputs, each=flow.each)
         except MapFailed as error:
             return DeliveryMove(item.delivery.id, item.delivery.state, DeliveryState.DEAD, reason=f"map: {error.what}")
-        if not flow.each and len(outputs) != 1:
-            reason = f"map: one output is expected, {len(outputs)} came; a filter belongs into `where`"
-            return DeliveryMove(item.delivery.id, item.delivery.state, DeliveryState.DEAD, reason=reason)
-        return self._frame(item, outputs, needs)
+        return self._frame(item, inputs, needs)
 
-    def _frame(self, item: Item, outputs: Any, needs: dict[str, str]) -> DeliveryMove | None:
+    def _frame(self, item: Item, inputs: Mapping[str, Any], needs: dict[str, str]) -> DeliveryMove | None:
         flow, event, row = self._flow, item.event, item.delivery
-        for output in outputs:
-            name, value = (str(output["item"]), output["input"]) if flow.each else ("", output)
+        for name, value in inputs.items():
             if flow.input is not None and (problems := flow.input.problems(value)):
                 reason = f"map: its output is not a valid {flow.action.name} input: {'; '.join(problems[:3])}"
                 return DeliveryMove(row.id, row.state, DeliveryState.DEAD, reason=reason)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from crossdock.core import json
 from crossdock.core.errors import ForAPerson, NotJson
 from crossdock.core.flow import Connection
 from crossdock.core.message import Message
+from crossdock.core.retry import RetryPolicy, next_attempt_at
 from crossdock.core.states import MessageState
-from crossdock.core.verdict import Refused
+from crossdock.core.verdict import NotDone, Refused, Unknown
 from crossdock.engine.context import Context
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.reads import ReadFailed, run_reads
 
+PATIENCE = RetryPolicy(attempts=30, max_delay_s=60.0)
+"""About 25 minutes; longer where the platform does not answer anybody."""
+TOGETHER = 3
+"""How often a record is asked for among others."""
 UNREAD = frozenset({MessageState.RECEIVED, MessageState.QUARANTINED})
 
 
@@ -40,6 +45,8 @@ class Records:
         self._context = context
         self._exchanger = exchanger
         self._connection = connection
+        self._tries: dict[str, int] = {}
+        """of the messages whose record could not be had"""
 
     async def of(self, messages: Sequence[Message]) -> tuple[Mapping[str, Any], Mapping[str, Stuck]]:
         """(message id → its record, decoded, or the Quarantine it ends in; message id → when to try again, and why)."""
@@ -75,8 +82,7 @@ class Records:
             if ref is not None and ref.id in known:
                 records[message.id] = _decode(known[ref.id])
         missing = [message for message in messages if message.id not in records]
-        for start in range(0, len(missing), size):
-            chunk = missing[start : start + size]
+        for chunk in self._chunks(missing, size):
             steps = hydrate.fetch({message.id: message.remote_id for message in chunk})
             what = f"the record behind {name!r}"
             try:
@@ -85,17 +91,48 @@ class Records:
                 )
             except ReadFailed as failed:
                 for message in chunk:
-                    if isinstance(failed.verdict, Refused):
-                        records[message.id] = Quarantine(f"its record cannot be read: {failed.verdict.why}")
+                    found = await self._failed(message, failed.verdict)
+                    if isinstance(found, Stuck):
+                        stuck[message.id] = found
                     else:
-                        wait_s = getattr(failed.verdict, "wait_s", None) or 2.0
-                        stuck[message.id] = Stuck(self._context.clock.now() + wait_s, failed.verdict.why)
+                        records[message.id] = found
                 continue
             except ForAPerson as error:
                 records.update((message.id, Quarantine(error.what)) for message in chunk)
                 continue
+            if not isinstance(fetched, Mapping):
+                nothing = Quarantine(f"the connector's code for {what} made no records of its answers")
+                records.update((message.id, nothing) for message in chunk)
+                continue
             for message in chunk:
+                self._tries.pop(message.id, None)
                 records[message.id] = fetched.get(message.id)
+
+    def _chunks(self, messages: Sequence[Message], size: int) -> Iterator[Sequence[Message]]:
+        """What has failed a few times is asked for by itself: it may be what spoils the answer for all."""
+        alone = [message for message in messages if self._tries.get(message.id, 0) >= TOGETHER]
+        together = [message for message in messages if message not in alone]
+        for start in range(0, len(together), size):
+            yield together[start : start + size]
+        for message in alone:
+            yield [message]
+
+    async def _failed(self, message: Message, verdict: NotDone | Refused | Unknown) -> Stuck | Quarantine:
+        """A lane waits for its record, but not for ever where the platform answers everybody else."""
+        now, wait_s = self._context.clock.now(), getattr(verdict, "wait_s", None)
+        if isinstance(verdict, Refused):
+            self._tries.pop(message.id, None)
+            return Quarantine(f"its record cannot be read: {verdict.why}")
+        if isinstance(verdict, NotDone) and not verdict.counts:
+            return Stuck(now + (wait_s or PATIENCE.first_delay_s), verdict.why)
+        tries = self._tries[message.id] = self._tries.get(message.id, 0) + 1
+        due_at = next_attempt_at(PATIENCE, tries, now, wait_s=wait_s, jitter=self._context.random())
+        if due_at is not None:
+            return Stuck(due_at, verdict.why)
+        if (await self._exchanger.gate(self._connection.name)).breaker.is_open:
+            return Stuck(now + PATIENCE.max_delay_s, verdict.why)
+        del self._tries[message.id]
+        return Quarantine(f"its record could not be read in {tries} attempts: {verdict.why}")
 
 
 def _decode(body: bytes | None) -> Any:

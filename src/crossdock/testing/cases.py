@@ -12,7 +12,7 @@ from crossdock.core import json
 from crossdock.core.connector import Call, Outbound, Receipt
 from crossdock.core.errors import CrossdockError, ForAPerson
 from crossdock.core.event import Event
-from crossdock.core.flow import Connection, Flow, MapFailed
+from crossdock.core.flow import Connection, Flow, MapFailed, inputs_of
 from crossdock.core.routing import Skip, route_event
 from crossdock.core.verdict import NotDone, Refused, Unknown
 from crossdock.project import Project
@@ -22,7 +22,7 @@ from crossdock.testing.differences import contained, differences, shown
 from crossdock.testing.drive import drive, reply
 
 SKIPS = {"filter": Skip.FILTER, "type": Skip.TYPE}
-OUTCOMES = {NotDone: "not_done", Refused: "refused", Unknown: "unknown"}
+OUTCOMES: Mapping[object, str] = {NotDone: "not_done", Refused: "refused", Unknown: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,7 @@ def _inputs(flow: Flow, event: Event, data: Any, said: CasePart) -> dict[str, An
     if flow.map is None:
         return {"": data}
     outputs = flow.map.run(data, now=_now(said), needs=dict(said.needs), event=event.about())
-    if not flow.each and len(outputs) != 1:
-        raise MapFailed(f"one output is expected, {len(outputs)} came; a filter belongs into `where`")
-    inputs = {str(output["item"]): output["input"] for output in outputs} if flow.each else {"": outputs[0]}
+    inputs = inputs_of(outputs, each=flow.each)
     for value in inputs.values():
         problems = flow.input.problems(value) if flow.input is not None else ()
         if problems:
