@@ -34,6 +34,7 @@ COMMANDS = {
     "perform-again": "rewind",
     "link": "link",
     "audit": "audit",
+    "store": "store",
     "connect": "connect",
     "secrets": "secrets",
     "sandbox": "sandbox",

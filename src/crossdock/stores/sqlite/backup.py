@@ -1,0 +1,109 @@
+"""A whole copy of a store's file, made while a hub works on it; and its way back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import apsw
+
+from crossdock.core.errors import StoreError
+from crossdock.stores.sqlite.opening import APPLICATION_ID, Holder, connect_reader, migrations
+
+KEPT = ".before-restore"
+
+
+def back_up(path: Path, to: Path) -> int:
+    """Its size. The copy is of one moment, complete, and checked; or there is none. Raises StoreError."""
+    if to.exists():
+        raise StoreError(f"there is something at {to} already", hint="Name another file.")
+    unfinished = to.with_name(to.name + ".unfinished")
+    connection = connect_reader(str(path))
+    try:
+        unfinished.unlink(missing_ok=True)
+        connection.execute("VACUUM INTO ?", (str(unfinished),))
+        check(unfinished)
+        _flush(unfinished)
+        unfinished.replace(to)
+        _flush(to.parent)
+    except (apsw.Error, OSError) as error:
+        raise StoreError(
+            f"the backup cannot be written: {error}", hint="Check the folder, its rights and its disk."
+        ) from (error)
+    finally:
+        connection.close()
+        unfinished.unlink(missing_ok=True)
+    return to.stat().st_size
+
+
+def restore(path: Path, backup: Path) -> Path | None:
+    """Puts the backup in the store's place, while no hub holds it. Where the store that was there is now, None if there
+    was none. A kill at any point leaves either of the two. Raises StoreError."""
+    check(backup)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = Holder(path)
+    holder.take()
+    try:
+        unfinished = path.with_name(path.name + ".unfinished")
+        shutil.copyfile(backup, unfinished)
+        _flush(unfinished)
+        kept = _set_aside(path)
+        unfinished.replace(path)
+        _flush(path.parent)
+    except OSError as error:
+        raise StoreError(f"the backup cannot be put in place: {error}") from error
+    finally:
+        holder.release()
+    return kept
+
+
+def check(path: Path) -> None:
+    """Whether it is a hub's store, whole, that this program can open. Raises StoreError."""
+    if not path.is_file():
+        raise StoreError(f"there is no file {path}")
+    try:
+        connection = apsw.Connection(f"file:{path}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        try:
+            if connection.pragma("application_id") != APPLICATION_ID:
+                raise StoreError(f"{path} is not a backup of a hub's store")
+            version = int(connection.pragma("user_version"))
+            if version > len(migrations()):
+                raise StoreError(f"{path} is of a newer Crossdock: its schema is {version}")
+            said = connection.pragma("integrity_check")
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise StoreError(f"{path} is not a backup of a hub's store: {error}") from error
+    if said != "ok":
+        raise StoreError(f"{path} is damaged: {said}", hint="Take an earlier backup.")
+
+
+def _set_aside(path: Path) -> Path | None:
+    """The present store stays beside, its log folded into it. One that cannot be opened goes aside with its log."""
+    if not path.exists():
+        return None
+    kept = path.with_name(path.name + KEPT)
+    log, index = path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+    for file in (kept, kept.with_name(kept.name + "-wal")):
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(apsw.Error):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        finally:
+            connection.close()
+    os.link(path, kept)
+    if log.exists():
+        log.replace(kept.with_name(kept.name + "-wal"))
+    index.unlink(missing_ok=True)
+    return kept
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
