@@ -25,6 +25,7 @@ from crossdock.security.vault import Vault
 from crossdock.server.acts import Acts
 from crossdock.server.custody import Custody
 from crossdock.stores import open_store
+from crossdock.stores.copy import refuse_what_has_moved
 from crossdock.telemetry import logs
 from crossdock.telemetry.metrics import Metrics
 from crossdock.transports.egress import EgressGuard
@@ -60,6 +61,7 @@ async def assembled(project: Project) -> AsyncIterator[Assembly]:
     try:
         logs.configure(redactor.mapping, stream=sys.stderr)
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        await refuse_what_has_moved(store)
         vault = Vault(store, keyring, tell=redactor.add)
         await vault.check()
         clock = SystemClock(await last_instant(store))
