@@ -15,7 +15,7 @@ STEPS_BETWEEN_CHECKS = 10_000
 BYTES_PER_STEP = 64
 """Copying this much text or array counts as one step."""
 _SCRATCH_BYTES = (32 * 1024, 512 * 1024)
-_write = msgspec.json.Encoder(decimal_format="number").encode_into
+_write = msgspec.msgpack.Encoder().encode_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +85,28 @@ class Meter:
     def measured(self, value: Any) -> Any:
         """The output itself, after counting its size; values shared many times count each time.
 
-        It is written as JSON into a buffer that cannot grow while it is viewed, so that an output that is large, or
-        endless by sharing, costs no more than the buffer. Only such a one is walked.
+        It is written (as MessagePack, the quickest) into a buffer that cannot grow while it is viewed, so that an
+        output that is large, or endless by sharing, costs no more than the buffer. Only such a one is walked.
         """
         for size in _SCRATCH_BYTES:
             scratch = bytearray(size)
-            with memoryview(scratch):
-                try:
-                    _write(value, scratch)
-                except BufferError:
-                    continue
-                except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError):
-                    break
+            _view = memoryview(scratch)
+            try:
+                _write(value, scratch)
+            except BufferError:
+                continue
+            except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError):
+                break
             self._output(len(scratch))
             return value
         self._output(self._size(value))
         return value
 
     def _output(self, size: int) -> None:
-        self.charge(size // BYTES_PER_STEP)
+        self.left -= size // BYTES_PER_STEP
         self.output_left -= size
+        if self.left < 0:
+            self.refill()
         if self.output_left < 0:
             raise BudgetExceeded("the output is too large", f"{self.budget.output_bytes:,} bytes")
 

@@ -134,12 +134,12 @@ class Program:
         **variables: Any,
     ) -> Any:
         """The first output; NOTHING when there is none. Raises RunError, BudgetExceeded."""
-        given = self._given(variables) if variables or self.variables else ()
+        given = self._given(variables) if variables or self.variables else None
         meter = Meter(self.budget, now, on_debug)
         try:
             if self.single:
-                return meter.measured(self._function(value, meter, *given))
-            for output in self._function(value, meter, *given):
+                return meter.measured(self._function(value, meter, *given) if given else self._function(value, meter))
+            for output in self._function(value, meter, *given or ()):
                 return meter.measured(output)
         except Exception as error:
             raise self._explained(error) from error.__cause__
