@@ -231,7 +231,7 @@ async def test_what_one_worker_announces_the_others_hear_and_it_does_not(workers
 
 
 async def test_a_killed_connection_loses_no_work_and_applies_none_twice(workers: list[PostgresStore]) -> None:
-    killer = await asyncpg.connect(workers[0]._url)
+    killer = await asyncpg.connect(workers[0]._url.reveal())
     works = [Work(f"w{n}", messages=(a.message(str(n)),), counts=(Count("f", "n", 1),)) for n in range(300)]
     applying = asyncio.gather(*(workers[n % 4].apply(work) for n, work in enumerate(works)))
     for _ in range(8):

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from crossdock.cli.place import store_url
+from crossdock.cli.workers import unique_name
 from crossdock.core.errors import CredentialError
 from crossdock.core.flow import Connection
 from crossdock.core.secret import Credential
@@ -49,8 +50,9 @@ class Assembly:
 
 
 @contextlib.asynccontextmanager
-async def assembled(project: Project) -> AsyncIterator[Assembly]:
-    """Not started yet; from here on this process logs to stderr. What was opened is closed at the end.
+async def assembled(project: Project, *, worker: str = "", role: str = "all") -> AsyncIterator[Assembly]:
+    """Not started yet; from here on this process logs to stderr. What was opened is closed at the end. `worker` is its
+    name among the others on the same store; "" = one of its own.
 
     Raises StoreError when another hub holds the store, CredentialError when the vault cannot be opened."""
     keyring = load_keyring(project.folder)
@@ -64,9 +66,10 @@ async def assembled(project: Project) -> AsyncIterator[Assembly]:
         await refuse_what_has_moved(store)
         vault = Vault(store, keyring, tell=redactor.add)
         await vault.check()
-        clock = SystemClock(await last_instant(store))
+        clock = SystemClock(await last_instant(store), await store.time())
         chance = random.Random()  # noqa: S311 - jitter
-        context = Context(store, project.landscape, clock, transport, vault, metrics, chance.random)
+        name = worker or (unique_name() if store.shared else "hub")
+        context = Context(store, project.landscape, clock, transport, vault, metrics, chance.random, name, role)
         hub = Hub(context)
         custody = Custody(hub, vault, project.accounts, project.folder)
         yield Assembly(project, hub, Acts(hub, custody, redactor), vault, metrics, redactor)

@@ -76,6 +76,10 @@ class Store(Protocol):
         """`told` is called with the other workers' news; with "" when some may have been missed."""
         ...
 
+    async def time(self) -> float | None:
+        """Seconds since the epoch by the store's own clock, for those who share it; None: it has none."""
+        ...
+
     async def read(self, after: Mapping[Lane, int], limit: int) -> Sequence[Message] | Sequence[Event]:
         """What follows each lane's position, in number order within a lane, at most `limit` rows in all.
         The lanes share one stream. Gapless: a number is only read when all before it are committed."""

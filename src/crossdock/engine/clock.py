@@ -7,10 +7,11 @@ import time
 
 
 class SystemClock:
-    """Engine time starts at the wall's, or at a stored high-water mark if later, and then runs monotonically."""
+    """Engine time starts at the wall's (`starts_at`: at that of a store that several machines share), or at a stored
+    high-water mark if later, and then runs monotonically."""
 
-    def __init__(self, not_before: float = 0.0) -> None:
-        self._offset = max(time.time(), not_before) - time.monotonic()
+    def __init__(self, not_before: float = 0.0, starts_at: float | None = None) -> None:
+        self._offset = max(time.time() if starts_at is None else starts_at, not_before) - time.monotonic()
 
     def now(self) -> float:
         return time.monotonic() + self._offset

@@ -16,6 +16,7 @@ class Face:
 
     def __init__(self, hub: Hub, exposition: Callable[[], bytes]) -> None:
         health = Health(hub, exposition)
+        self._receives = hub.context.role != "deliver"
         self._hooks = Hooks(hub.receiver, hub.context.landscape)
         self._pages: dict[str, Callable[[], Reply]] = {
             "/healthz": health.alive,
@@ -27,7 +28,7 @@ class Face:
         if scope["type"] != "http":
             return
         path = scope["path"]
-        if path.startswith(PREFIX):
+        if self._receives and path.startswith(PREFIX):
             await self._hooks(scope, receive, send)
             return
         page = self._pages.get(path)

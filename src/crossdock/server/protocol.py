@@ -37,6 +37,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _headers = 0
     _refused = 400
+    _is_last = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -49,6 +50,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self._end(431)
+
+    def answers_once_more(self) -> None:
+        """The next answer says that it is the last on this connection."""
+        self._is_last = True
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
 
     def sweep(self, now: float) -> None:
         """Ends the connection when its request is overdue."""
@@ -87,6 +94,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._since = self.loop.time()
         super().on_headers_complete()
+        if self._is_last and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._since = None

@@ -21,6 +21,8 @@ MAX_CONNECTIONS = 10_000
 KEEP_ALIVE_S = 30
 FILES_KEPT_BACK = 256
 """File descriptors that connections may not use up: the store, the way out, the rest of the process."""
+LAST_REQUEST_S = 0.5
+"""How long a kept-alive connection may bring its last request when the hub stops."""
 LONGEST_SOCKET_PATH = 100
 """bytes; the system's own limit is 104 to 108"""
 
@@ -76,10 +78,22 @@ class Listening:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """No new connections; requests under way are answered within the grace."""
+        """No new connections; requests under way are answered within the grace, and so is one more on each connection
+        that is kept alive: what its sender has begun to send meets no closed door."""
+        if self._task is None:
+            return
+        for server in self._server.servers:
+            server.close()
+        ends_at = asyncio.get_running_loop().time() + LAST_REQUEST_S
+        while self._connections() and asyncio.get_running_loop().time() < ends_at:
+            for connection in self._connections():
+                connection.answers_once_more()
+            await asyncio.sleep(LAST_REQUEST_S / 20)
         self._server.should_exit = True
-        if self._task is not None:
-            await self._task
+        await self._task
+
+    def _connections(self) -> list[GuardedProtocol]:
+        return [one for one in self._server.server_state.connections if isinstance(one, GuardedProtocol)]
 
 
 def tcp_socket(host: str, port: int) -> socket.socket:

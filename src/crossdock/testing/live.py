@@ -14,31 +14,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from crossdock.cli.place import open_for_reading, place_of
 from crossdock.core import json
 from crossdock.core.secret import Secret
 from crossdock.project.templates import write_template
 from crossdock.security.keyring import load_keyring
 from crossdock.security.vault import Vault
-from crossdock.stores.sqlite import SqliteStore
+from crossdock.stores import open_store
 
 SECRET = "correct horse battery"  # noqa: S105 - of a hub in a test
 COMMAND = (sys.executable, "-m", "crossdock")
 
 
-def blank_project(folder: Path, sink_url: str) -> Path:
-    """The blank template, with its secrets, writing to the sink; `signup` webhooks come in at /hooks/in."""
+def blank_project(folder: Path, sink_url: str, store: str = "") -> Path:
+    """The blank template, with its secrets, writing to the sink; `signup` webhooks come in at /hooks/in. `store`: in
+    place of a SQLite file of its own."""
     write_template("blank", folder)
     out = folder / "connections" / "out.yaml"
     out.write_text(out.read_text().replace("https://api.example.com", sink_url))
     (folder / "crossdock.yaml").write_text(
-        f"name: blank\negress: {{allow: ['{sink_url.removeprefix('http://')}']}}\nenvironments: {{production: {{}}}}\n"
+        f"name: blank\negress: {{allow: ['{sink_url.removeprefix('http://')}']}}\n"
+        f"environments: {{production: {{{store and f'store: {json.encode(store).decode()}'}}}}}\n"
     )
     asyncio.run(_set_secrets(folder))
     return folder
 
 
 async def _set_secrets(folder: Path) -> None:
-    store = SqliteStore(folder / ".crossdock" / "production.db", executor="inline")
+    store = open_store(place_of(folder, "production").store_url)
     vault = Vault(store, load_keyring(folder))
     await vault.put("in", "webhook_secret", Secret(SECRET))
     await vault.put("out", "token", Secret("a token of the sink"))
@@ -139,7 +142,7 @@ def settled(folder: Path, flows: Sequence[str] = ("person-to-contact",)) -> bool
 
 
 async def _settled(folder: Path, flows: Sequence[str]) -> bool:
-    store = SqliteStore.open_readonly(folder / ".crossdock" / "production.db")
+    store = open_for_reading(place_of(folder, "production").store_url)
     try:
         tallies = await store.tallies()
         received = sum(

@@ -12,6 +12,7 @@ from crossdock.core.errors import StoreError
 from crossdock.core.event import Event
 from crossdock.core.lanes import Lane
 from crossdock.core.message import Arrival, Message
+from crossdock.core.secret import Secret
 from crossdock.core.states import DeliveryState, MessageState, WaitingFor
 from crossdock.core.store import Cell, Leased, Worker
 from crossdock.core.wire import PayloadRef
@@ -46,7 +47,7 @@ class PostgresStore:
         self, url: str, *, now: Callable[[], float] | None = None, time: Literal["database", "caller"] = "database"
     ) -> None:
         driver()
-        self._url = url
+        self._url = Secret(url)
         self._now = now or steady_clock()
         self._by_database = time == "database"
         self._opening: asyncio.Task[Any] | None = None
@@ -58,7 +59,7 @@ class PostgresStore:
     async def _opened(self) -> Any:
         """The pool; one that could not be opened is tried again."""
         if self._opening is None or (self._opening.done() and self._opening.exception() is not None):
-            self._opening = asyncio.create_task(connect(self._url), name="store opens")
+            self._opening = asyncio.create_task(connect(self._url.reveal()), name="store opens")
         return await asyncio.shield(self._opening)
 
     def _refuse_when_closed(self) -> None:
@@ -120,6 +121,11 @@ class PostgresStore:
 
     async def workers(self, worker: Worker, until: float, now: float) -> Sequence[Worker]:
         return await self._ask(leases.workers, worker, until - now, self._time(now))
+
+    async def time(self) -> float | None:
+        rows = await self._rows(f"SELECT {leases.DATABASE_TIME}")
+        now: float = rows[0][0]
+        return now
 
     def _time(self, now: float) -> str:
         return leases.DATABASE_TIME if self._by_database else leases.instant(now)

@@ -169,6 +169,9 @@ class SqliteStore:
         """One process holds the file."""
         return [worker] if until > now else []
 
+    async def time(self) -> float | None:
+        return None
+
     def announce(self, news: str) -> None:
         """There is nobody else."""
 
