@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -182,3 +184,57 @@ def test_no_token_is_written_to_the_journal(field_name: str, tmp_path: Path) -> 
     run_virtually(play())
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert field_name.removesuffix("_token").encode() + b"-1" not in stored
+
+
+class Slow(OpenVault):
+    """Takes a while to open, and gives what it held when it was asked."""
+
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def credential(self, connection: str) -> Credential:
+        held = await super().credential(connection)
+        await self.sleep(2.0)
+        return held
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5, 2.5])
+def test_what_a_person_sets_is_used_however_slowly_the_old_one_was_read(after_s: float) -> None:
+    async def play() -> None:
+        async with stage(landscape(flow("put"))) as here:
+            vault = here.hub.context.vault = Slow()
+            vault.sleep = here.clock.sleep
+            credentials = here.hub.exchanger.credentials
+            asking = asyncio.create_task(credentials.get("out"))
+            await here.clock.sleep(after_s)
+            vault.held["out"] = Credential({"token": Secret("new")}, account="fake.example")
+            await here.hub.credential_changed("out")
+            await asking
+            assert (await credentials.get("out")).get("token") == "new"
+
+    run_virtually(play())
+
+
+def test_who_connects_while_the_old_tokens_are_renewed_is_who_the_hub_speaks_as() -> None:
+    platform = StrictPlatform(delay_s=5.0)
+
+    class Merging(OpenVault):
+        """As the vault does: nothing is written over what a person has set meanwhile."""
+
+        async def put_credential(
+            self, connection: str, credential: Credential, since: Credential | None = None
+        ) -> None:
+            if since is None or self.held[connection] == since:
+                await super().put_credential(connection, credential)
+
+    async def play() -> None:
+        async with stage(world(), platform=platform) as here:
+            vault = here.hub.context.vault = Merging()
+            vault.held["out"] = credential(0, here.clock.now() + 1)
+            renewing = asyncio.create_task(here.hub.exchanger.credentials.get("out"))
+            await here.clock.sleep(2.0)
+            vault.held["out"] = credential(7, None)
+            await here.hub.credential_changed("out")
+            assert (await renewing).get("access_token") == "access-7"
+            assert (await here.hub.exchanger.credentials.get("out")).get("access_token") == "access-7"
+
+    run_virtually(play())

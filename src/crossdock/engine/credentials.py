@@ -13,6 +13,7 @@ from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Refused
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
+from crossdock.engine.held import Held
 
 EARLY_S = 60.0
 """A token that ends within this is renewed before it is used."""
@@ -31,16 +32,14 @@ class Credentials:
     def __init__(self, context: Context, ask: Ask) -> None:
         self._context = context
         self._ask = ask
-        self._held: dict[str, Credential] = {}
+        self._held = Held(context)
         self._locks: dict[str, asyncio.Lock] = {}
         self._renewed_at: dict[str, float] = {}
         self._refused: dict[str, tuple[Credential, CredentialError]] = {}
 
     async def get(self, connection: str) -> Credential:
         """The credential to sign with now. Raises CredentialError when a person must connect first."""
-        credential = self._held.get(connection)
-        if credential is None:
-            credential = self._held[connection] = await self._context.vault.credential(connection)
+        credential = await self._held.get(connection)
         ends_at = credential.expires_at
         connector = self._context.connection(connection).connector
         if ends_at is not None and connector.refreshes and self._context.clock.civil() > ends_at - EARLY_S:
@@ -49,13 +48,14 @@ class Credentials:
 
     def forget(self, connection: str) -> None:
         """Read it from the vault again: a person has connected anew."""
-        self._held.pop(connection, None)
+        self._held.forget(connection)
         self._renewed_at.pop(connection, None)
         self._refused.pop(connection, None)
 
     async def renew(self, connection: str, used: Credential) -> Credential:
         """Renews the tokens, one caller at a time; the others get what the first one got. The new pair is durable
-        before its first use. Raises CredentialError when a person must act, NotRenewed when the platform is away."""
+        before its first use, and what a person has connected meanwhile comes before it. Raises CredentialError when a
+        person must act, NotRenewed when the platform is away."""
         connector = self._context.connection(connection).connector
         if not connector.refreshes:
             raise CredentialError(
@@ -63,7 +63,7 @@ class Credentials:
                 hint=f"set them anew: crossdock secrets set {connection}",
             )
         async with self._locks.setdefault(connection, asyncio.Lock()):
-            held = self._held.get(connection)
+            held = self._held.known(connection)
             if held is not None and held != used:
                 return held
             now = self._context.clock.now()
@@ -72,9 +72,8 @@ class Credentials:
                     f"{connection}: the platform refuses a token that it has just issued",
                     hint=f"connect again: crossdock connect {connection}",
                 )
-            stored = await self._context.vault.credential(connection)
+            stored = await self._held.read(connection)
             if stored != used:
-                self._held[connection] = stored
                 return stored
             refused = self._refused.get(connection)
             if refused is not None and refused[0] == used:
@@ -87,9 +86,10 @@ class Credentials:
             crash.at("token.answered")
             await self._context.vault.put_credential(connection, fresh, since=used)
             crash.at("token.persisted")
-            self._held[connection] = fresh
-            self._renewed_at[connection] = now
-            return fresh
+            stored = await self._held.read(connection)
+            if stored == fresh:
+                self._renewed_at[connection] = now
+            return stored
 
     async def drive(self, connection: str, steps: Steps[Credential], credential: Credential) -> Credential:
         """From a connector's steps to fresh tokens; not journalled. What the platform did not answer is tried once more

@@ -12,13 +12,14 @@ from crossdock.core.errors import CredentialError, CrossdockError, NotNow, Store
 from crossdock.core.flow import Connection
 from crossdock.core.ids import digest
 from crossdock.core.message import Arrival, Message, message_id
-from crossdock.core.secret import Credential, Secret
+from crossdock.core.secret import Secret
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import CellWrite, Committed, Payload, Work
 from crossdock.engine import intake
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
+from crossdock.engine.held import Held
 
 LONGEST_REASON = 500
 """characters: an error may quote the whole body"""
@@ -45,13 +46,13 @@ class Rejections:
 class Receiver:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._held: dict[str, Credential] = {}
+        self._held = Held(context)
         self.rejections: dict[str, Rejections] = {}
         """connection → what was not authenticated since somebody last took it from here"""
 
     def forget(self, connection: str) -> None:
         """Its secrets have changed."""
-        self._held.pop(connection, None)
+        self._held.forget(connection)
 
     async def receive(self, name: str, request: Inbound) -> Reply:
         """The answer for the sender: 2xx means committed. Same identity again: same answer, no second row."""
@@ -61,12 +62,10 @@ class Receiver:
         if connection is None or webhook is None:
             return Reply(404, b"no such hook")
         try:
-            if name not in self._held:
-                self._held[name] = await context.vault.credential(name)
+            credential = await self._held.get(name)
         except CredentialError as error:
             context.pause(name, error)
             return Reply(503, b"what this hook is checked with cannot be read; send it again later")
-        credential = self._held[name]
         try:
             handshake = webhook.challenge(request, credential)
             if handshake is not None:
