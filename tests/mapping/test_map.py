@@ -55,11 +55,12 @@ def test_one_output_is_one_and_none_is_a_fault_and_never_a_filter():
         compiled.one([7, 8])
 
 
-def test_a_failed_run_is_told_with_its_line():
+def test_a_failed_run_is_told_with_its_line_and_where_in_the_input():
     compiled = compile_map('{\n  total: money(.total; "EUR")\n}', name="maps/x.jq")
     with pytest.raises(MapFailed) as caught:
         compiled.run({"total": "1,299"})
     assert str(caught.value).startswith('maps/x.jq:2:10: money: "1,299" may mean thousands or decimals')
+    assert str(caught.value).endswith("(in the input: .total)")
     assert isinstance(caught.value, MapError)
     assert (caught.value.line, caught.value.column) == (2, 10)
 

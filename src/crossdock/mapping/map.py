@@ -41,7 +41,8 @@ class Map:
         try:
             return list(self.program.run(value, now=now, **variables))
         except jq.RunError as error:
-            raise self._error(error.message, error.where) from None
+            place = "" if error.path is None else f" (in the input: {error.path})"
+            raise self._error(error.message + place, error.where) from None
         except jq.BudgetExceeded as error:
             raise self._error(f"stopped: {error.what} (limit: {error.limit})", error.where) from None
         except Exception as error:  # a defect of ours in one map must not stop the hub: it stops one message

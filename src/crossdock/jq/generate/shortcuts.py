@@ -1,6 +1,7 @@
 """Functions of the prelude that are written faster than by their definitions, and mean the same.
 
-A shortcut gives the expression of the one output, or None where the definition has to do.
+A shortcut gives the expression of the one output, or None where the definition has to do. Where several things are
+wrong with an input, it may tell another one first.
 """
 
 from __future__ import annotations
