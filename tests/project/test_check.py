@@ -92,7 +92,7 @@ def test_a_project_that_is_well_has_no_problems(check: Check) -> None:
         ({"flows/deals.yaml": FLOW + "timeout: 2\n"}, "flows/deals.yaml:4:10: `timeout` should be a number and its unit"),
         ({"flows/deals.yaml": FLOW + "map: dael.jq\n"}, "flows/deals.yaml:4:6: there is no file maps/dael.jq\n    did you mean deal.jq?"),
         ({"flows/deals.yaml": FLOW + "map: ../../etc/passwd.jq\n"}, "there is no file maps/../../etc/passwd.jq"),
-        ({"flows/deals.yaml": b"on: \xff\n"}, "flows/deals.yaml:1:0: is not UTF-8 text"),
+        ({"flows/deals.yaml": b"on: \xff\n"}, "flows/deals.yaml:1:5: is not UTF-8 text"),
         ({"flows/Deals.yaml": FLOW}, "flows/Deals.yaml: 'Deals' cannot be the name of a flow"),
         (
             {"flows/deals.yaml": FLOW + "needs: {customer: {key: .customer.key}}\n"},
@@ -108,7 +108,7 @@ def test_a_project_that_is_well_has_no_problems(check: Check) -> None:
             "flows/deals.yaml:4:39: no connection can fetch a deal",
         ),
         ({"models/thing.yaml": "$id: thing@1\ntype: object\n"}, "models/thing.yaml:1:1: a model is an object"),
-        ({"tables/codes.csv": "a,b\n1\n"}, "tables/codes.csv:2:0: has 1 cells where the header has 2"),
+        ({"tables/codes.csv": "a,b\n1\n"}, "tables/codes.csv:2:1: has 1 cells where the header has 2"),
         ({"cases/x.yaml": "- {name: a, flow: dealz, event: {type: deal.created, data: {}}, skip: filter}"}, "cases/x.yaml:1:19: there is no flow `dealz`\n    did you mean `deals`?"),
         ({"cases/x.yaml": "- {name: a, flow: deals}"}, "cases/x.yaml:1:3: say the `event` that the flow is given"),
         ({"cases/x.yaml": "name: a"}, "cases/x.yaml:1:1: should be a list of cases"),

@@ -106,7 +106,7 @@ def test_items_are_told_apart_or_refused(write: Write, outputs: list[object], sa
         ({"flows/deals.yaml": FLOW + "where: '.a == foo'\n"}, "flows/deals.yaml:4:15: foo/0 is not defined"),
         ({"flows/deals.yaml": FLOW + "needs: {deal: {key: $nobody}}\n"}, "flows/deals.yaml:4:21: $nobody is not defined"),
         ({"maps/deal.jq": "{model: 1,\n  x: $event}"}, "maps/deal.jq:2:6: $event is not defined"),
-        ({"maps/deal.jq": ""}, None),
+        ({"maps/deal.jq": "."}, None),
     ],
 )  # fmt: skip
 def test_a_program_that_does_not_compile_is_told_at_its_place(

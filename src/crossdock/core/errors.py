@@ -34,7 +34,7 @@ class Problem:
     """`error` stops a hub from starting; `warning` is told and counted."""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        place = f"{self.file}:{self.line}:{self.column or 1}" if self.line else self.file
         text = f"{place}: {'warning: ' if self.severity == 'warning' else ''}{self.what}"
         return f"{text}\n    {self.hint}" if self.hint else text
 

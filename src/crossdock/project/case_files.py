@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from crossdock.core.errors import Problem, ProjectError
+from crossdock.core import json
+from crossdock.core.errors import NotJson, Problem, ProjectError
 from crossdock.models.violation import nearest
 from crossdock.project import document as yaml
 from crossdock.project.document import Document
@@ -212,7 +214,14 @@ def _looked_up(sources: Sources, document: Document, index: int, case: CasePart)
 
 def _unreadable(folder: Folder, document: Document, path: yaml.Path, file: str) -> list[Problem]:
     try:
-        folder.path(file, LARGEST_DATA_BYTES)
+        data = folder.read(file, LARGEST_DATA_BYTES)
     except ProjectError as error:
         return [document.problem(path, f"{file} {each.what}", each.hint, at_value=True) for each in error.problems]
+    try:
+        json.decode(data)
+    except NotJson as error:
+        found = re.search(r"\(byte (\d+)\)", error.what)
+        before = data[: int(found[1])] if found else b""
+        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        return [Problem(file, line, column, f"is {error.what}")]
     return []

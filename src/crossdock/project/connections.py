@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from crossdock.project.files import ConnectionFile, Environment, HubFile, Overri
 from crossdock.project.programs import Programs
 from crossdock.project.sources import Source
 
+_SECRET = re.compile(r"`(\w*(?:token|secret|password|api_key))` is not a key of")
 Overrides = Mapping[str, Mapping[str, Any]]
 """connection → settings laid over all others, by a caller that knows better: the demo's simulators"""
 
@@ -79,7 +81,7 @@ def _configured(
 
     merged = _merged(_merged(source.said.settings, override.settings), laid_over)
     settings, found = read_model(kind.settings_type, merged, locate, f"the settings of {kind.name}")
-    problems += found
+    problems += _about_secrets(name, found)
     if settings is None:
         return None
     try:
@@ -87,6 +89,18 @@ def _configured(
     except (CrossdockError, ValueError) as error:
         problems.append(source.document.problem(("settings",), str(error)))
         return None
+
+
+def _about_secrets(connection: str, problems: list[Problem]) -> list[Problem]:
+    """A secret among the settings is no mistake of spelling."""
+    hinted = []
+    for problem in problems:
+        found = _SECRET.match(problem.what)
+        if found and "did you mean" not in problem.hint:
+            hint = f"a secret is in no file of the project: crossdock secrets set {connection} {found[1]}"
+            problem = replace(problem, hint=hint)
+        hinted.append(problem)
+    return hinted
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from crossdock.core.errors import Problem, ProjectError
 
@@ -95,9 +96,16 @@ class Document:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if isinstance(mark, StringMark) else (0, 0)
             said = " ".join(str(error.problem or error.context).split())
+            if said.startswith("but "):
+                said = f"{error.context}, {said}"
             raise ProjectError([Problem(self.name, line, column, f"not valid YAML: {said}", _advice(said))]) from None
         except RecursionError:
             raise ProjectError([Problem(self.name, 0, 0, "is nested too deeply")]) from None
+        except ReaderError as error:
+            line, column = _place_of(text, error.position)
+            code = error.character if isinstance(error.character, int) else ord(error.character)
+            said = f"not valid YAML: the character U+{code:04X} does not belong in a text"
+            raise ProjectError([Problem(self.name, line, column, said)]) from None
         except (YAMLError, ValueError) as error:
             said = str(error).splitlines()[0]
             raise ProjectError([Problem(self.name, 0, 0, f"not valid YAML: {said}")]) from None
@@ -171,6 +179,11 @@ class Document:
             Problem(self.name, *_place(node), f"{text[:40]} is no number that is read here", "put text in quotes")
         )
         return None
+
+
+def _place_of(text: str, position: int) -> tuple[int, int]:
+    before = text[:position]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _place(node: Node) -> tuple[int, int]:

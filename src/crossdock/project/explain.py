@@ -64,7 +64,8 @@ def _problems(
             continue
         file, line, column = locate(path, True)
         said, hint = _said(found, _value_at(data, path))
-        subject = f"`{_dotted(path)}` " if path else ""
+        is_predicate = said.partition(" ")[0] in {"should", "is", "has", "may"}
+        subject = f"`{_dotted(path)}`{' ' if is_predicate else ': '}" if path else ""
         yield Problem(file, line, column, f"{subject}{said}", hint or _about(model, path))
 
 

@@ -26,8 +26,12 @@ class Folder:
     def names(self, kind: str, suffix: str = ".yaml") -> list[str]:
         """The files of `flows/`, `connections/` and the like, in order. Raises ProjectError."""
         place = self.root / kind
-        if not place.is_dir():
+        if not place.exists():
             return []
+        if not place.is_dir():
+            raise ProjectError([Problem(kind, 0, 0, "should be a folder", f"put it into a folder {kind}/")])
+        if not Path(os.path.realpath(place)).is_relative_to(self._real):
+            raise ProjectError([_leads_out(kind)])
         found = sorted(f"{kind}/{path.name}" for path in place.iterdir() if not path.name.startswith("."))
         if len(found) > MOST_FILES:
             raise ProjectError([Problem(kind, 0, 0, f"holds more than {MOST_FILES:,} files")])
@@ -48,7 +52,7 @@ class Folder:
         try:
             real = Path(os.path.realpath(path))
             if not real.is_relative_to(self._real):
-                raise stop("leads out of the project's folder", "copy the file instead of linking to it")
+                raise ProjectError([_leads_out(name)])
             if not real.exists():
                 raise stop("is not there")
             if not real.is_file():
@@ -67,15 +71,20 @@ class Folder:
         except OSError as error:
             raise ProjectError([Problem(name, 0, 0, f"cannot be read: {error.strerror}")]) from None
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, largest_bytes: int = LARGEST_BYTES) -> str:
         """Raises ProjectError."""
-        data = self.read(name)
+        data = self.read(name, largest_bytes)
         try:
             return data.decode("utf-8-sig").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            raise ProjectError([Problem(name, line, 0, "is not UTF-8 text", "save it as UTF-8")]) from None
+            column = error.start - data.rfind(b"\n", 0, error.start)
+            raise ProjectError([Problem(name, line, column, "is not UTF-8 text", "save it as UTF-8")]) from None
 
-    def document(self, name: str) -> Document:
+    def document(self, name: str, largest_bytes: int = LARGEST_BYTES) -> Document:
         """Raises ProjectError."""
-        return Document(name, self.text(name))
+        return Document(name, self.text(name, largest_bytes))
+
+
+def _leads_out(name: str) -> Problem:
+    return Problem(name, 0, 0, "leads out of the project's folder", "copy what it leads to instead of linking to it")

@@ -53,7 +53,9 @@ def _of_the_action(flow: Flow) -> list[str]:
                 after = f", {shown(action.settle_s)} after a doubtful answer" if action.settle_s else ""
                 said.append(f"the record can be found again at {to}{after}")
             case EffectClass.INBOX:
-                said.append(f"{to} commits the change together with a mark of it, and leaves out what bears one already")
+                said.append(
+                    f"{to} commits the change together with a mark of it, and leaves out what bears one already"
+                )
             case EffectClass.NONE:
                 said.append(f"{to} offers no way to find out whether a request was carried out")
             case _:

@@ -18,6 +18,7 @@ from crossdock.project.document import Document, Path
 from crossdock.project.folder import Folder
 
 _FILE = re.compile(r"[^\s|(){}\[\]\"]+\.jq")
+_COMMENTS = re.compile(r"#[^\n]*")
 EVENT = ("event",)
 """variables of filters and of needs' keys: $event, as `Event.about` makes it"""
 NEEDS = ("event", "needs")
@@ -81,7 +82,10 @@ class Programs:
             meant = nearest(name.removeprefix("maps/"), known)
             hint = f"did you mean {meant}?" if meant else _known(known)
             raise ProjectError([document.problem(path, f"there is no file {name}", hint, at_value=True)])
-        return self._compiled(self._folder.text(name), name, variables, keys)
+        text = self._folder.text(name)
+        if not _COMMENTS.sub("", text).strip():
+            raise ProjectError([Problem(name, 1, 1, "holds no program", "a map that changes nothing is `.`")])
+        return self._compiled(text, name, variables, keys)
 
     def shipped(self, connector: str, topic: str, text: str, keys: EntityKeys) -> Program:
         """A map that comes with a connector. Raises ProjectError."""

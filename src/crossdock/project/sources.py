@@ -16,7 +16,7 @@ from crossdock.project import document as yaml
 from crossdock.project.document import Document
 from crossdock.project.explain import read_model
 from crossdock.project.files import NAME, ConnectionFile, FlowFile, HubFile, Written
-from crossdock.project.folder import LARGEST_DATA_BYTES, Folder
+from crossdock.project.folder import LARGEST_BYTES, LARGEST_DATA_BYTES, Folder
 
 HUB_FILE = "crossdock.yaml"
 FOLDERS = ("connections", "flows", "maps", "tables", "models", "cases")
@@ -84,12 +84,7 @@ def _read(sources: Sources, name: str, model: type[W], what: str) -> Source[W] |
 
 
 def _read_folder(sources: Sources, kind: str, model: type[W], into: dict[str, Source[W]], what: str) -> None:
-    try:
-        names = sources.folder.names(kind)
-    except ProjectError as error:
-        sources.problems += error.problems
-        return
-    for file in names:
+    for file in _names(sources, kind, ".yaml"):
         name = file.removeprefix(f"{kind}/").removesuffix(".yaml")
         if not re.fullmatch(NAME, name):
             hint = "small letters, digits, - and _, beginning with a letter"
@@ -103,7 +98,7 @@ def _read_folder(sources: Sources, kind: str, model: type[W], into: dict[str, So
 
 
 def _read_models(sources: Sources) -> None:
-    if _all_inside(sources, "models", ".yaml", 1024 * 1024):
+    if _all_well_formed(sources, "models", ".yaml", LARGEST_BYTES):
         try:
             sources.models = load_models(sources.folder.root / "models")
         except ProjectError as error:
@@ -111,21 +106,34 @@ def _read_models(sources: Sources) -> None:
 
 
 def _read_tables(sources: Sources) -> None:
-    if all(_all_inside(sources, "tables", suffix, LARGEST_DATA_BYTES) for suffix in (".csv", ".yaml", ".yml")):
+    found = [_all_well_formed(sources, "tables", suffix, LARGEST_DATA_BYTES) for suffix in (".csv", ".yaml", ".yml")]
+    if all(found):
         try:
             sources.tables = load_tables(sources.folder.root / "tables")
         except ProjectError as error:
             sources.problems += error.problems
 
 
-def _all_inside(sources: Sources, kind: str, suffix: str, largest_bytes: int) -> bool:
+def _all_well_formed(sources: Sources, kind: str, suffix: str, largest_bytes: int) -> bool:
+    """Whether others may read these files: plain ones, inside, and if they are YAML, of bounded content."""
+    before = len(sources.problems)
+    for name in _names(sources, kind, suffix):
+        try:
+            if suffix == ".csv":
+                sources.folder.path(name, largest_bytes)
+            else:
+                sources.folder.document(name, largest_bytes)
+        except ProjectError as error:
+            sources.problems += error.problems
+    return len(sources.problems) == before
+
+
+def _names(sources: Sources, kind: str, suffix: str) -> list[str]:
     try:
-        for name in sources.folder.names(kind, suffix):
-            sources.folder.path(name, largest_bytes)
+        return sources.folder.names(kind, suffix)
     except ProjectError as error:
         sources.problems += error.problems
-        return False
-    return True
+        return []
 
 
 def _strangers(sources: Sources) -> None:
@@ -135,6 +143,6 @@ def _strangers(sources: Sources) -> None:
             hint = f"did you mean `{meant}/`?"
             sources.problems.append(Problem(f"{path.name}/", 0, 0, "this folder is not read", hint, "warning"))
     for kind in ("connections", "flows", "cases", "models"):
-        for name in sources.folder.names(kind, ".yml"):
+        for name in _names(sources, kind, ".yml"):
             hint = f"name it {name.removesuffix('.yml')}.yaml"
             sources.problems.append(Problem(name, 0, 0, "this file is not read", hint, "warning"))
