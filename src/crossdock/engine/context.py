@@ -15,6 +15,7 @@ from crossdock.core.secret import Credential
 from crossdock.core.store import Store
 from crossdock.core.transport import Transport
 from crossdock.engine.bugs import Bugs, bug_in
+from crossdock.engine.marker import Marker
 from crossdock.engine.signals import Signals
 
 
@@ -60,6 +61,10 @@ class Context:
     """connection → account, known once its credential was read"""
     paused: dict[str, str] = field(default_factory=dict)
     """connection → why nothing is sent to it until a person acts (needs_reauth)"""
+    marker: Marker = field(default_factory=Marker)
+    """names what is being computed, for a later life"""
+    suspects: frozenset[str] = frozenset()
+    """deliveries that were at work when an earlier life died: each goes alone"""
     refuses: str = ""
     """why nothing that comes in is accepted (a full disk, a failed flush); "" = it is"""
     bugs: Bugs = field(default_factory=Bugs)

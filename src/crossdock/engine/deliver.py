@@ -238,8 +238,13 @@ class Deliverer:
             line = self._lines.get(self._ready.popleft())
             if line is None or line.busy or line.due_at > 0:
                 continue
+            if lines and line.head.id in self._context.suspects:
+                self._ready.appendleft(line.head.partitionkey)
+                break
             line.busy = True
             lines.append(line)
+            if line.head.id in self._context.suspects:
+                break
         return lines
 
     def _start(self, lines: list[Line]) -> None:

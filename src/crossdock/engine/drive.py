@@ -35,6 +35,7 @@ class Drive:
         self._clock = rooms.context.clock
         self._flow = rooms.flow
         self._record = Record(rooms, account, items, journal)
+        self._ids = tuple(item.delivery.id for item in items)
         self._failed: dict[str, NotDone | Refused | Unknown] = {}
         """items that a batch's answer says were not done"""
 
@@ -46,7 +47,8 @@ class Drive:
         steps = self._flow.action.perform(record.outbounds)
         while True:
             try:
-                step = steps.send(answer)
+                with self._rooms.context.marker.at("delivery", *self._ids):
+                    step = steps.send(answer)
             except StopIteration as stop:
                 await record.settle(stop.value, self._failed)
                 return
@@ -121,7 +123,9 @@ class Drive:
         return sent.verdict
 
     async def _exchange(self, call: Call) -> Sent:
-        return await self._rooms.exchanger.send(self._flow.connection, call, deadline_s=self._flow.deadline_s)
+        return await self._rooms.exchanger.send(
+            self._flow.connection, call, deadline_s=self._flow.deadline_s, about=self._ids
+        )
 
     # --- unknowns -----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crossdock.core import crash
@@ -50,9 +51,12 @@ class Exchanger:
         gate = self._gates.get(account)
         return gate is not None and gate.breaker.is_open
 
-    async def send(self, connection: str, call: Call, *, deadline_s: float = DEADLINE_S) -> Sent:
+    async def send(
+        self, connection: str, call: Call, *, deadline_s: float = DEADLINE_S, about: Sequence[str] = ()
+    ) -> Sent:
         """Waits for the account's budgets, signs, sends once, judges and learns. Never raises for what a platform does:
-        that is a verdict. A connection that only a person can mend is paused, and the call was not done."""
+        that is a verdict. A connection that only a person can mend is paused, and the call was not done. `about`: the
+        deliveries that it is for."""
         context = self._context
         try:
             gate = await self.gate(connection)
@@ -67,14 +71,20 @@ class Exchanger:
                 return self._pause(connection, error, started_at)
             except NotRenewed as error:
                 return Sent(NotDone(str(error), counts=False), 0, started_at, context.clock.now())
-            sent = await self._attempt(connection, call, credential, gate, deadline_s)
+            sent = await self._attempt(connection, call, credential, gate, deadline_s, about)
             context.metrics.exchange(connection, type(sent.verdict).__name__.lower(), sent.ended_at - sent.started_at)
             return sent
         finally:
             gate.leave()
 
     async def _attempt(
-        self, connection: str, call: Call, credential: Credential, gate: Gate, deadline_s: float
+        self,
+        connection: str,
+        call: Call,
+        credential: Credential,
+        gate: Gate,
+        deadline_s: float,
+        about: Sequence[str],
     ) -> Sent:
         context = self._context
         connector = context.connection(connection).connector
@@ -96,7 +106,8 @@ class Exchanger:
         crash.at("response.read")
         ended_at = context.clock.now()
         try:
-            verdict = connector.judge(call, response, context.clock.civil())
+            with context.marker.at("delivery", *about):
+                verdict = connector.judge(call, response, context.clock.civil())
         except Exception:
             verdict = Unknown(bug_in(f"{connector.name}'s judge"))
         self._mind(gate, verdict, response)

@@ -21,6 +21,7 @@ from crossdock.engine.neighbours import Neighbours
 from crossdock.engine.normalise import Normaliser
 from crossdock.engine.operate import Operator
 from crossdock.engine.plan import Planner
+from crossdock.engine.poison import isolate
 from crossdock.engine.poll import Poller
 from crossdock.engine.receive import Receiver
 from crossdock.engine.retain import Retention
@@ -64,6 +65,7 @@ class Hub:
 
     async def start(self) -> None:
         """Takes up its share of what is open, then reads, plans and delivers. Raises StoreError."""
+        await isolate(self.context, self.context.marker.take_over())
         self._neighbours.start()
         for flow in self.context.landscape.flows.values():
             await self._begin(flow)
@@ -115,6 +117,7 @@ class Hub:
         await _cancel(self._tasks)
         if not self.context.failed:
             await self.leases.stop()
+        self.context.marker.close()
 
     async def rewind(self, flow: str, who: str) -> None:
         """One flow back to the beginning of the stream, between two of its plans. What is settled stays settled.
