@@ -199,22 +199,22 @@ class Normaliser:
 
     async def _events(self, message: Message, inlet: Inlet, record: Any) -> list[Event]:
         """Raises Quarantine."""
-        outputs = await self._map(inlet, record)
+        outputs = await self._map(message, inlet, record)
         if not outputs:
             raise Quarantine(f"the map for {inlet.topic!r} made nothing of it; a filter belongs into a flow's `where`")
         return [await self._event(message, said) for said in outputs]
 
-    async def _map(self, inlet: Inlet, record: Any) -> Sequence[Any]:
+    async def _map(self, message: Message, inlet: Inlet, record: Any) -> Sequence[Any]:
         """Runs the map; a second time when it named entities that a cross-reference knows under another key."""
-        outputs, asked = self._run_map(inlet, record, {})
+        outputs, asked = self._run_map(message, inlet, record, {})
         known: dict[tuple[str, str], str] = {}
         for model in {model for model, _ in asked}:
             ids = [remote_id for of, remote_id in asked if of == model]
             known.update({(model, ref.remote_id): ref.key for ref in await self._references(model, ids)})
-        return self._run_map(inlet, record, known)[0] if known else outputs
+        return self._run_map(message, inlet, record, known)[0] if known else outputs
 
     def _run_map(
-        self, inlet: Inlet, record: Any, known: Mapping[tuple[str, str], str]
+        self, message: Message, inlet: Inlet, record: Any, known: Mapping[tuple[str, str], str]
     ) -> tuple[Sequence[Any], frozenset[tuple[str, str]]]:
         """What it made, and the entities that it asked for. All runs of an inlet share its keys: nothing else may run
         in between."""
@@ -223,7 +223,8 @@ class Normaliser:
         keys.known.clear()
         keys.known.update(known)
         try:
-            return inlet.map.run(record, now=self._context.clock.now()), frozenset(keys.asked)
+            with self._context.marker.at("message", message.id):
+                return inlet.map.run(record, now=self._context.clock.now()), frozenset(keys.asked)
         except MapFailed as error:
             raise Quarantine(f"map for {inlet.topic!r}: {error.what}") from None
 
@@ -261,9 +262,10 @@ class Normaliser:
         validator = self._context.landscape.models.get(model)
         if validator is None:
             raise Quarantine(f"its map speaks of a model that the project does not have: {model!r}")
-        if problems := validator.problems(data):
-            raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
-        data = validator.canonical(data)
+        with self._context.marker.at("message", message.id):
+            if problems := validator.problems(data):
+                raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
+            data = validator.canonical(data)
         links = await self._references(model, [str(remote_id)])
         key = links[0].key if links else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)
