@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from crossdock.core import json
 from crossdock.core.errors import TransportError
@@ -17,6 +17,12 @@ from crossdock.transports.egress import EgressGuard
 
 MOST_ROWS = 1000
 """of the last statement's answer"""
+
+
+class Database(Protocol):
+    async def exchange(self, request: Sql, deadline_s: float) -> Response: ...
+
+    async def close(self) -> None: ...
 
 
 class SqlTransport:
@@ -29,16 +35,18 @@ class SqlTransport:
     def __init__(self, *, guard: EgressGuard, folder: Path) -> None:
         self._guard = guard
         self._folder = folder
-        self._files: dict[str, Any] = {}
-        self._servers: dict[tuple[str, str], Any] = {}
+        self._files: dict[str, Database] = {}
+        self._servers: dict[tuple[str, str], Database] = {}
 
     async def exchange(self, request: Wire, deadline_s: float) -> Response:
         """See `core.transport.Transport`."""
         assert isinstance(request, Sql)
         scheme, _, rest = request.database.partition(":")
         if scheme == "sqlite":
-            return await self._file(rest).exchange(request, deadline_s)
-        return await self._server(request).exchange(request, deadline_s)
+            database = self._file(rest)
+        else:
+            database = self._server(request)
+        return await database.exchange(request, deadline_s)
 
     async def close(self) -> None:
         for database in (*self._files.values(), *self._servers.values()):
@@ -46,14 +54,14 @@ class SqlTransport:
         self._files.clear()
         self._servers.clear()
 
-    def _file(self, path: str) -> Any:
+    def _file(self, path: str) -> Database:
         from crossdock.transports.sql_file import SqliteFile
 
         if path not in self._files:
             self._files[path] = SqliteFile(self._folder / path)
         return self._files[path]
 
-    def _server(self, request: Sql) -> Any:
+    def _server(self, request: Sql) -> Database:
         from crossdock.transports.sql_server import PostgresServer
 
         password = request.password.reveal() if request.password is not None else ""

@@ -153,7 +153,7 @@ def _bound(value: Any) -> str | None:
 def _driver() -> Any:
     """asyncpg, imported when a database is first asked."""
     try:
-        import asyncpg
+        import asyncpg  # type: ignore[import-untyped]
     except ImportError:
         raise not_done("PostgreSQL needs its driver", 'Install it: pip install "crossdock[postgres]"') from None
     return asyncpg

@@ -99,7 +99,7 @@ class SqliteMoving:
             )
 
     def _as_ours(self, table: str, row: dict[str, Any]) -> dict[str, Any]:
-        ours = {_COLUMN.get(name, name): packed(value) if name in _PACKED and value is not None else value
+        ours: dict[str, Any] = {_COLUMN.get(name, name): packed(value) if name in _PACKED and value is not None else value
                 for name, value in row.items()}  # fmt: skip
         match table:
             case "heads":
