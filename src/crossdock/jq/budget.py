@@ -12,6 +12,9 @@ import msgspec
 from crossdock.jq.errors import BudgetExceeded, RunError
 
 STEPS_BETWEEN_CHECKS = 10_000
+"""At most; fewer where steps turn out to take long."""
+FIRST_CHECK = 500
+BETWEEN_CHECKS_S = 0.01
 BYTES_PER_STEP = 64
 """Copying this much text or array counts as one step."""
 _SCRATCH_BYTES = (32 * 1024, 512 * 1024)
@@ -40,25 +43,33 @@ DEFAULT_BUDGET = Budget()
 class Meter:
     """Counts what one run uses. Generated code lowers `left` itself and calls `refill` when it is below 0."""
 
-    __slots__ = ("_pool", "budget", "deadline_at", "debug", "left", "now", "output_left")
+    __slots__ = ("_checked_at", "_pool", "_stride", "budget", "deadline_at", "debug", "left", "now", "output_left")
 
     def __init__(self, budget: Budget, now: float | None, debug: Callable[[Any], None] | None) -> None:
         self.budget = budget
         self.now = now
         self.debug = debug
         steps = budget.steps
-        self.left = left = STEPS_BETWEEN_CHECKS if steps > STEPS_BETWEEN_CHECKS else steps
+        self._stride = FIRST_CHECK
+        self.left = left = FIRST_CHECK if steps > FIRST_CHECK else steps
         self._pool = steps - left
-        self.deadline_at = monotonic() + budget.wall_s
+        self._checked_at = now_at = monotonic()
+        self.deadline_at = now_at + budget.wall_s
         self.output_left = budget.output_bytes
 
     def refill(self) -> None:
         remaining = self._pool + self.left
         if remaining < 0:
             raise BudgetExceeded("the program takes too many steps", f"{self.budget.steps:,} steps")
-        if monotonic() > self.deadline_at:
+        now_at = monotonic()
+        if now_at > self.deadline_at:
             raise BudgetExceeded("the program takes too long", f"{self.budget.wall_s:g} s")
-        self.left = min(STEPS_BETWEEN_CHECKS, remaining)
+        took_s, self._checked_at = now_at - self._checked_at, now_at
+        if took_s > BETWEEN_CHECKS_S:
+            self._stride = max(1, self._stride // 8)
+        elif self._stride < STEPS_BETWEEN_CHECKS:
+            self._stride = min(STEPS_BETWEEN_CHECKS, 4 * self._stride)
+        self.left = min(self._stride, remaining)
         self._pool = remaining - self.left
 
     def charge(self, steps: int) -> None:
@@ -66,10 +77,19 @@ class Meter:
         if self.left < 0:
             self.refill()
 
-    def text(self, characters: int) -> None:
-        """A string of this length is about to be built."""
+    def read(self, length: int) -> None:
+        """A string of this length, or an array of an eighth of it, is about to be read or copied as a whole."""
+        if length > 4096:
+            self.charge(length // BYTES_PER_STEP)
+
+    def fits(self, characters: int) -> None:
+        """A string has grown to this length."""
         if characters > self.budget.value_bytes:
             raise BudgetExceeded("a string grows too long", f"{self.budget.value_bytes:,} bytes")
+
+    def text(self, characters: int) -> None:
+        """A string of this length is about to be built."""
+        self.fits(characters)
         self.left -= characters // BYTES_PER_STEP
         if self.left < 0:
             self.refill()

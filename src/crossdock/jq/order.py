@@ -15,6 +15,8 @@ from crossdock.jq.budget import Meter
 from crossdock.jq.errors import RunError
 
 MAX_DEPTH = 10_000
+RUN = 65_536
+"""Longer arrays are sorted in runs of this length."""
 _RANK = {type(None): 0, int: 3, Decimal: 3, float: 3, str: 4, list: 5, dict: 6}
 _SCALARS = frozenset((type(None), bool, int, Decimal, float, str))
 
@@ -104,26 +106,49 @@ def sort_key(values: Sequence[Any], meter: Meter) -> Any:
     kinds = set(map(type, values))
     if kinds <= {str} or kinds <= {int, Decimal}:
         return None
-    return cmp_to_key(lambda a, b: compare(a, b, meter))
+
+    def by_turns(a: Any, b: Any) -> int:
+        meter.charge(1)
+        return compare(a, b, meter)
+
+    return cmp_to_key(by_turns)
+
+
+def _in_runs(values: list[Any], key: Any, meter: Meter) -> list[Any]:
+    """Sorted in runs that are then merged, two and two, so that the clock is looked at in between."""
+    runs = []
+    for start in range(0, len(values), RUN):
+        meter.charge(RUN)
+        runs.append(sorted(values[start : start + RUN], key=key))
+    while len(runs) > 1:
+        merged = []
+        for i in range(0, len(runs), 2):
+            both = [item for run in runs[i : i + 2] for item in run]
+            meter.charge(len(both))
+            both.sort(key=key)
+            merged.append(both)
+        runs = merged
+    return runs[0]
+
+
+def _sorted(values: list[Any], key: Any, meter: Meter) -> list[Any]:
+    if len(values) > RUN:
+        return _in_runs(values, key, meter)
+    meter.charge(len(values))
+    return sorted(values, key=key)
 
 
 def sorted_values(values: list[Any], meter: Meter) -> list[Any]:
-    meter.charge(len(values))
-    return sorted(values, key=sort_key(values, meter))
+    return _sorted(values, sort_key(values, meter), meter)
 
 
 def sorted_pairs(values: list[Any], keys: list[Any], meter: Meter) -> list[tuple[Any, Any]]:
     """(key, value) pairs, stably sorted by key."""
-    meter.charge(len(values))
     if all(len(key) == 1 for key in keys):
         keys = [key[0] for key in keys]
     by = sort_key(keys, meter)
     pairs = list(zip(keys, values, strict=True))
-    if by is None:
-        pairs.sort(key=itemgetter(0))
-    else:
-        pairs.sort(key=lambda pair: by(pair[0]))
-    return pairs
+    return _sorted(pairs, itemgetter(0) if by is None else lambda pair: by(pair[0]), meter)
 
 
 def without(a: list[Any], b: list[Any], meter: Meter) -> list[Any]:

@@ -87,7 +87,7 @@ def get(v: Any, key: Any, meter: Meter) -> Any:
         raise cannot_index(v, key)
     if kind is dict:
         if v is None or type(v) in (list, str):
-            return get_slice(v, *slice_of(key)) if v is not None else None
+            return get_slice(v, *slice_of(key), meter) if v is not None else None
         raise cannot_index(v, key)
     if kind is list and type(v) is list:
         from crossdock.jq.builtins.arrays import indices
@@ -117,11 +117,13 @@ def slice_bounds(length: int, start: Any, end: Any) -> tuple[int, int]:
     return first, max(first, last)
 
 
-def get_slice(v: Any, start: Any, end: Any) -> Any:
+def get_slice(v: Any, start: Any, end: Any, meter: Meter) -> Any:
     if v is None:
         return None
     if type(v) is list or type(v) is str:
         first, last = slice_bounds(len(v), start, end)
+        if last - first > 512:
+            meter.read((last - first) * (1 if type(v) is str else 8))
         return v[first:last]
     raise cannot_index(v, {"start": start, "end": end})
 

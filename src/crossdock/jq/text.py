@@ -115,9 +115,15 @@ def to_text(value: Any, meter: Meter) -> str:
     """`tojson`: charged by size before it is built, so shared structure cannot explode."""
     kind = type(value)
     if kind is not list and kind is not dict:
-        return scalar_text(value)
-    meter.charge(_size(value, meter) // 16)
-    return to_bytes(value).decode()
+        if kind is not str:
+            return scalar_text(value)
+        meter.read(len(value))
+        text = quoted(value)
+    else:
+        meter.charge(_size(value, meter) // 16)
+        text = to_bytes(value).decode()
+    meter.fits(len(text))
+    return text
 
 
 def _size(value: Any, meter: Meter) -> int:

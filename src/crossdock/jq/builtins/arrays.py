@@ -35,6 +35,7 @@ def group_by(v: Any, keys: Any, meter: Meter) -> list[Any]:
     groups: list[Any] = []
     previous: Any = None
     for key, item in sorted_pairs(_array(v, "grouped"), keys, meter):
+        meter.charge(1)
         if groups and equal(key, previous, meter):
             groups[-1].append(item)
         else:
@@ -63,8 +64,8 @@ def unique(v: Any, meter: Meter) -> list[Any]:
 def _extreme(v: Any, keys: list[Any], meter: Meter, *, largest: bool) -> Any:
     best: Any = None
     best_key: Any = None
-    meter.charge(len(v))
     for i, item in enumerate(v):
+        meter.charge(1)
         order = compare(keys[i], best_key, meter) if i else 0
         if i == 0 or (order >= 0 if largest else order < 0):
             best, best_key = item, keys[i]
@@ -97,9 +98,10 @@ def max_by(v: Any, keys: Any, meter: Meter) -> Any:
     return _extreme(_iterable_pair(v), keys, meter, largest=True)
 
 
-@native("reverse")
-def reverse(v: Any) -> Any:
+@native("reverse", meter=True)
+def reverse(v: Any, meter: Meter) -> Any:
     if type(v) is list or type(v) is str:
+        meter.read(8 * len(v))
         return v[::-1]
     if v is None or v == {}:
         return []
@@ -183,15 +185,20 @@ def indices(v: Any, wanted: Any, meter: Meter) -> Any:
         return None
     if type(v) is str and type(wanted) is str:
         return _text_indices(v, wanted, meter)
-    if type(v) is list and type(wanted) is list:
-        meter.charge(len(v))
-        size = len(wanted)
-        if not size:
-            return None
-        return [i for i in range(len(v) - size + 1) if all(equal(v[i + j], wanted[j], meter) for j in range(size))]
     if type(v) is list:
-        meter.charge(len(v))
-        return [i for i, item in enumerate(v) if equal(item, wanted, meter)]
+        parts = wanted if type(wanted) is list else [wanted]
+        if not parts:
+            return None
+        found = []
+        for i in range(len(v) - len(parts) + 1):
+            meter.charge(1)
+            for j, part in enumerate(parts):
+                if not equal(v[i + j], part, meter):
+                    break
+                meter.charge(1)
+            else:
+                found.append(i)
+        return found
     raise cannot_index(v, wanted)
 
 

@@ -68,10 +68,14 @@ def _format(v: Any, layout: Any, who: str) -> str:
         raise RunError(f"{who} requires parsed datetime inputs")
     if type(layout) is not str:
         raise RunError(f"{who} requires a string format")
+    if len(layout) > LONGEST:
+        raise RunError(f"{who}: a format has at most {LONGEST:,} characters")
     at = _from_parts(v, who)
     return _DIRECTIVE.sub(lambda m: _directive(m.group(1), at), layout)
 
 
+LONGEST = 1_000
+"""Characters of a date and of its format: more make no date, but take time."""
 _DIRECTIVE = re.compile(r"%([EO]?[a-zA-Z%+])")
 
 
@@ -109,11 +113,13 @@ def strflocaltime(v: Any, layout: Any) -> str:
 def strptime(v: Any, layout: Any) -> list[Any]:
     if type(v) is not str or type(layout) is not str:
         raise RunError("strptime/1 requires string inputs and arguments")
+    if len(v) > LONGEST or len(layout) > LONGEST:
+        raise RunError(f'date "{v[:30]}" does not match format "{layout[:30]}": more than {LONGEST:,} characters')
     pattern = layout.replace("%T", "%H:%M:%S").replace("%F", "%Y-%m-%d").replace("%D", "%m/%d/%y")
     pattern = pattern.replace("%R", "%H:%M").replace("%e", "%d").replace("%h", "%b")
     try:
         at = _epoch(v) if pattern == "%s" else time.strptime(v, pattern)
-    except (ValueError, re.error, IndexError, KeyError):
+    except (ValueError, OverflowError, OSError, re.error, IndexError, KeyError):
         raise RunError(f'date "{v}" does not match format "{layout}"') from None
     if at.tm_year < 1:
         raise RunError(f'date "{v}" does not match format "{layout}"')

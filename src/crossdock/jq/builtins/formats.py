@@ -21,18 +21,38 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})?")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
 
+CHUNK = 65_535
+"""Longer texts are converted in pieces of this length, which 3 and 5 divide."""
+
+
+def _converted(text: Any, convert: Callable[[Any], str], meter: Meter) -> str:
+    """The text (or bytes) converted, piece by piece: what grows too long is stopped before it fills the memory."""
+    if len(text) <= CHUNK:
+        meter.read(len(text))
+        return convert(text)
+    parts, size = [], 0
+    for start in range(0, len(text), CHUNK):
+        meter.read(CHUNK)
+        parts.append(convert(text[start : start + CHUNK]))
+        size += len(parts[-1])
+        meter.fits(size)
+    return "".join(parts)
+
+
 def _html(v: Any, meter: Meter) -> str:
-    return to_string(v, meter).translate(_HTML)
+    return _converted(to_string(v, meter), lambda text: text.translate(_HTML), meter)
 
 
 def _uri(v: Any, meter: Meter) -> str:
-    return quote(to_string(v, meter), safe="-_.~", errors="replace")
+    return _converted(to_string(v, meter), lambda text: quote(text, safe="-_.~", errors="replace"), meter)
 
 
 def _urid(v: Any, meter: Meter) -> str:
     text = to_string(v, meter)
+    meter.read(len(text))
 
     def decoded(match: re.Match[bytes]) -> bytes:
+        meter.charge(1)
         if match.group(1) is None:
             raise _not_uri(text)
         return bytes([int(match.group(1), 16)])
@@ -54,20 +74,44 @@ def _row(v: Any, name: str) -> list[Any]:
 
 
 def _csv(v: Any, meter: Meter) -> str:
-    cells = []
-    for item in _row(v, "csv"):
-        if type(item) is str:
-            cells.append('"' + item.replace('"', '""') + '"')
-        else:
-            cells.append(_cell(item, "csv"))
-    meter.charge(len(cells))
-    return ",".join(cells)
+    return _joined(_row(v, "csv"), ",", lambda text: text.replace('"', '""'), '"', _csv_cell, meter)
 
 
 def _tsv(v: Any, meter: Meter) -> str:
-    cells = [item.translate(_TSV) if type(item) is str else _cell(item, "tsv") for item in _row(v, "tsv")]
-    meter.charge(len(cells))
-    return "\t".join(cells)
+    return _joined(_row(v, "tsv"), "\t", lambda text: text.translate(_TSV), "", _tsv_cell, meter)
+
+
+def _joined(
+    items: list[Any],
+    between: str,
+    convert: Callable[[str], str],
+    quotes: str,
+    cell: Callable[[Any], str],
+    meter: Meter,
+) -> str:
+    """The items as one text, strings converted and quoted; never much longer than may be."""
+    cells, size = [], 0
+    for item in items:
+        text = f"{quotes}{_converted(item, convert, meter)}{quotes}" if type(item) is str else cell(item)
+        meter.charge(1)
+        size += len(text) + 1
+        meter.fits(size)
+        cells.append(text)
+    return between.join(cells)
+
+
+def _csv_cell(item: Any) -> str:
+    return _cell(item, "csv")
+
+
+def _tsv_cell(item: Any) -> str:
+    return _cell(item, "tsv")
+
+
+def _sh_word(item: Any) -> str:
+    if type(item) is list or type(item) is dict:
+        raise RunError(f"{shown_as(item)} can not be escaped for shell")
+    return scalar_text(item)
 
 
 def _cell(item: Any, name: str) -> str:
@@ -80,13 +124,7 @@ def _cell(item: Any, name: str) -> str:
 
 def _sh(v: Any, meter: Meter) -> str:
     items = v if type(v) is list else [v]
-    meter.charge(len(items))
-    words = []
-    for item in items:
-        if type(item) is list or type(item) is dict:
-            raise RunError(f"{shown_as(item)} can not be escaped for shell")
-        words.append("'" + item.replace("'", "'\\''") + "'" if type(item) is str else scalar_text(item))
-    return " ".join(words)
+    return _joined(items, " ", lambda text: text.replace("'", "'\\''"), "'", _sh_word, meter)
 
 
 def _bytes(v: Any, meter: Meter) -> bytes:
@@ -101,6 +139,8 @@ def _base64(v: Any, meter: Meter) -> str:
 
 def _base64d(v: Any, meter: Meter) -> str:
     text = to_string(v, meter)
+    meter.read(len(text))
+    meter.fits(len(text) * 3 // 4)
     bare = text.rstrip("=")
     if _NOT_BASE64.search(bare):
         raise RunError(f"{shown_as(text)} is not valid base64 data")
@@ -110,14 +150,19 @@ def _base64d(v: Any, meter: Meter) -> str:
 
 
 def _base32(v: Any, meter: Meter) -> str:
-    return base64.b32encode(_bytes(v, meter)).decode()
+    return _converted(_bytes(v, meter), lambda data: base64.b32encode(data).decode(), meter)
 
 
 def _base32d(v: Any, meter: Meter) -> str:
     text = to_string(v, meter)
     bare = text.rstrip("=")
+    bare += "=" * (-len(bare) % 8)
     try:
-        return base64.b32decode(bare + "=" * (-len(bare) % 8)).decode("utf-8", "replace")
+        pieces = []
+        for start in range(0, len(bare), 8 * CHUNK):
+            meter.read(8 * CHUNK)
+            pieces.append(base64.b32decode(bare[start : start + 8 * CHUNK]))
+        return b"".join(pieces).decode("utf-8", "replace")
     except binascii.Error:
         raise RunError(f"{shown_as(text)} is not valid base32 data") from None
 

@@ -75,25 +75,26 @@ def trimstr(v: Any, both: Any) -> str:
     return rtrimstr(ltrimstr(v, both), both)
 
 
-def _trimmed(v: Any) -> str:
+def _trimmed(v: Any, meter: Meter) -> str:
     if type(v) is not str:
         raise RunError("trim input must be a string")
+    meter.read(len(v))
     return v
 
 
-@native("trim", kind="str")
-def trim(v: Any) -> str:
-    return _trimmed(v).strip(_WHITESPACE)
+@native("trim", meter=True, kind="str")
+def trim(v: Any, meter: Meter) -> str:
+    return _trimmed(v, meter).strip(_WHITESPACE)
 
 
-@native("ltrim", kind="str")
-def ltrim(v: Any) -> str:
-    return _trimmed(v).lstrip(_WHITESPACE)
+@native("ltrim", meter=True, kind="str")
+def ltrim(v: Any, meter: Meter) -> str:
+    return _trimmed(v, meter).lstrip(_WHITESPACE)
 
 
-@native("rtrim", kind="str")
-def rtrim(v: Any) -> str:
-    return _trimmed(v).rstrip(_WHITESPACE)
+@native("rtrim", meter=True, kind="str")
+def rtrim(v: Any, meter: Meter) -> str:
+    return _trimmed(v, meter).rstrip(_WHITESPACE)
 
 
 @native("explode", meter=True, kind="list")
@@ -110,6 +111,7 @@ def implode(v: Any, meter: Meter) -> str:
     if type(v) is not list:
         raise RunError("implode input must be an array")
     meter.charge(len(v))
+    meter.fits(len(v))
     letters = []
     for item in v:
         if type(item) not in NUMBERS or item != item:

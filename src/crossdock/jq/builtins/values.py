@@ -25,12 +25,13 @@ native("tojson", meter=True, kind="str")(to_text)
 native("tostring", meter=True, kind="str")(to_string)
 
 
-@native("fromjson")
-def fromjson(v: Any) -> Any:
+@native("fromjson", meter=True)
+def fromjson(v: Any, meter: Meter) -> Any:
     from crossdock.jq.json import parse_in_program
 
     if type(v) is not str:
         raise RunError(f"{shown_as(v)} only strings can be parsed")
+    meter.charge(len(v) // 8)
     return parse_in_program(v)
 
 
@@ -74,10 +75,11 @@ def length(v: Any) -> Any:
     raise RunError(f"{shown_as(v)} has no length")
 
 
-@native("utf8bytelength", kind="int")
-def utf8bytelength(v: Any) -> int:
+@native("utf8bytelength", meter=True, kind="int")
+def utf8bytelength(v: Any, meter: Meter) -> int:
     if type(v) is not str:
         raise RunError(f"{shown_as(v)} only strings have UTF-8 byte length")
+    meter.read(len(v))
     return len(v.encode("utf-8", "replace"))
 
 
@@ -102,14 +104,16 @@ def keys(v: Any, meter: Meter) -> list[Any]:
     if type(v) is dict:
         meter.charge(len(v))
         return sorted(v)
-    return keys_unsorted(v)
+    return keys_unsorted(v, meter)
 
 
-@native("keys_unsorted", kind="list")
-def keys_unsorted(v: Any) -> list[Any]:
+@native("keys_unsorted", meter=True, kind="list")
+def keys_unsorted(v: Any, meter: Meter) -> list[Any]:
     if type(v) is dict:
+        meter.read(8 * len(v))
         return list(v)
     if type(v) is list:
+        meter.read(8 * len(v))
         return list(range(len(v)))
     raise RunError(f"{shown_as(v)} has no keys")
 
@@ -179,6 +183,7 @@ def _contains(a: Any, b: Any, meter: Meter) -> bool:
         depth += 1
         meter.charge(1)
         if type(a) is str and type(b) is str:
+            meter.read(len(a))
             return b in a
         if type(a) is dict and type(b) is dict:
             if not all(key in a for key in b):

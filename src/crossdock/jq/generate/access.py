@@ -123,16 +123,17 @@ def _slice_one(g: Generator, node: Slice, v: Ex, env: Env) -> Ex:
 
 
 def _sliced(g: Generator, v: Ex, start: Ex, end: Ex) -> Ex:
-    if not all(bound.kind == "null" or (bound.kind == "int" and _is_digits(bound)) for bound in (start, end)):
-        return g.temp(f"get_slice({v}, {start}, {end})")
-    plain = f"{v}[{'' if start.kind == 'null' else start}:{'' if end.kind == 'null' else end}]"
+    known = (start.kind == "null" or _is_digits(start)) and _is_digits(end)
+    if not known or "-" in start + end or len(end) > 3:  # it may be long, and then counts
+        return g.temp(f"get_slice({v}, {start}, {end}, st)")
+    plain = f"{v}[{'' if start.kind == 'null' else start}:{end}]"
     if v.kind in ("str", "list"):
         return g.shared(plain, v.kind)
-    return g.shared(f"{plain} if type({v}) is str else get_slice({v}, {start}, {end})")
+    return g.shared(f"{plain} if type({v}) is str else get_slice({v}, {start}, {end}, st)")
 
 
 def _is_digits(ex: Ex) -> bool:
-    return ex.strip("(-)").isdigit()
+    return ex.kind == "int" and ex.strip("(-)").isdigit()
 
 
 @many_rule(Slice)

@@ -115,7 +115,7 @@ def _slice(g: Generator, node: Slice, p: Ex, v: Ex, env: Env, k: PathK) -> None:
 
         def at(q: Ex, w: Ex) -> None:
             _check(g, q, w, key)
-            value = g.temp(f"get_slice({w}, {found[0]}, {found[1]})")
+            value = g.temp(f"get_slice({w}, {found[0]}, {found[1]}, st)")
             k(_extended(g, q, key), value)
 
         g.paths(node.target, p, v, env, at)
