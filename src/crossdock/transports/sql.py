@@ -42,10 +42,7 @@ class SqlTransport:
         """See `core.transport.Transport`."""
         assert isinstance(request, Sql)
         scheme, _, rest = request.database.partition(":")
-        if scheme == "sqlite":
-            database = self._file(rest)
-        else:
-            database = self._server(request)
+        database = self._file(rest) if scheme == "sqlite" else self._server(request)
         return await database.exchange(request, deadline_s)
 
     async def close(self) -> None:

@@ -99,8 +99,10 @@ class SqliteMoving:
             )
 
     def _as_ours(self, table: str, row: dict[str, Any]) -> dict[str, Any]:
-        ours: dict[str, Any] = {_COLUMN.get(name, name): packed(value) if name in _PACKED and value is not None else value
-                for name, value in row.items()}  # fmt: skip
+        ours: dict[str, Any] = {
+            _COLUMN.get(name, name): packed(value) if name in _PACKED and value is not None else value
+            for name, value in row.items()
+        }
         match table:
             case "heads":
                 ours["stream"] = self._code(row["stream"])
