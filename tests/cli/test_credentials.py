@@ -55,6 +55,14 @@ def test_a_secret_is_kept_listed_and_deleted_and_never_shown(
         pass  # the rotated key opens the vault
 
 
+def test_a_secret_that_nobody_asks_for_is_told(type_: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = set_secret(type_, monkeypatch, "out", "tokn", CANARY)
+    assert said.code == 0
+    assert "out does not ask for tokn; it asks for token" in said.err
+    assert "does not ask" not in set_secret(type_, monkeypatch, "out", "token", CANARY).err
+    assert "does not ask" not in set_secret(type_, monkeypatch, "in", "webhook_secret_previous", CANARY).err
+
+
 def test_a_secret_is_no_word_of_a_command_line(type_: Type) -> None:
     assert type_("secrets", "set", "out", "token", CANARY).code == 2
 

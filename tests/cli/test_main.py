@@ -17,6 +17,12 @@ def test_it_tells_its_version(bare: Type) -> None:
     assert bare("--version").out.strip() == __version__
 
 
+def test_the_overview_tells_each_command_in_a_whole_sentence(bare: Type) -> None:
+    lines = bare("--help").out.partition("Commands:\n")[2].splitlines()
+    assert len(lines) == len(COMMANDS)
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
 def test_it_lists_every_command(bare: Type, words: tuple[str, ...]) -> None:
     said = bare(*words)

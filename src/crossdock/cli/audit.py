@@ -14,7 +14,7 @@ from crossdock.engine.audit import audit as audit_store
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(audit)
+    app.command(short_help="Counts everything in two ways.")(audit)
 
 
 def audit(project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> int:

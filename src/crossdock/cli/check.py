@@ -16,7 +16,7 @@ from crossdock.testing.cases import CaseResult, run_cases
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(check)
+    app.command(short_help="Says what is wrong, and what each flow guarantees.")(check)
     app.command("test")(cases)
 
 

@@ -24,7 +24,7 @@ PATIENCE_S = 600.0
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(connect)
+    app.command(short_help="Lets the hub into an account, in a browser.")(connect)
 
 
 def connect(

@@ -20,7 +20,7 @@ WELL = {"linked", "would link"}
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(link)
+    app.command(short_help="Links what exists on both sides already.")(link)
 
 
 def link(

@@ -15,8 +15,8 @@ from crossdock.cli.show import emit, say
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(rewind)
-    app.command("perform-again")(perform_again)
+    app.command(short_help="Lets a flow read the events again.")(rewind)
+    app.command("perform-again", short_help="Does a delivery once more, on purpose.")(perform_again)
 
 
 def rewind(

@@ -61,7 +61,7 @@ class Wish:
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(run)
+    app.command(short_help="Runs the hub until Ctrl-C or SIGTERM.")(run)
 
 
 def run(

@@ -18,7 +18,7 @@ from crossdock.sandbox.simulator import Simulator
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(sandbox)
+    app.command(short_help="Serves simulators of platforms until Ctrl-C.")(sandbox)
 
 
 def sandbox(

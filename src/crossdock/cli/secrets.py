@@ -12,9 +12,9 @@ import typer
 from crossdock.cli.acting import acting
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
 from crossdock.cli.place import Place, place_of
-from crossdock.cli.show import emit, say, table
+from crossdock.cli.show import emit, note, say, table
 from crossdock.core.errors import UsageError
-from crossdock.project import load_project
+from crossdock.project import check_project, load_project
 from crossdock.security.keyring import load_keyring
 from crossdock.security.vault import Vault
 
@@ -40,10 +40,23 @@ def set_secret(
     place = place_of(project, environment)
     value = _asked(f"{name} of {connection}: ")
     asyncio.run(_act(place, "set-secret", connection=connection, field=name, value=value))
+    wanted = _wanted(place, connection)
     if as_json:
-        emit({"connection": connection, "name": name})
-    else:
-        say(f"{name} of {connection} is in the vault")
+        emit({"connection": connection, "name": name, "wanted": name in wanted})
+        return
+    say(f"{name} of {connection} is in the vault")
+    if wanted and name not in wanted:
+        note(f"! {connection} does not ask for {name}; it asks for {', '.join(wanted)}")
+
+
+def _wanted(place: Place, connection: str) -> tuple[str, ...]:
+    """What it asks for, as far as the project says."""
+    checked = check_project(place.folder, place.environment)
+    found = checked.project.landscape.connections.get(connection) if checked.project else None
+    if found is None:
+        return ()
+    webhook = found.connector.webhook
+    return (*found.connector.secrets, *([f"{webhook.secret}_previous"] if webhook else []))
 
 
 def _asked(prompt: str) -> str:

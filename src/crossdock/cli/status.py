@@ -26,7 +26,7 @@ LOOKED_AT = 1000
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(status)
+    app.command(short_help="What came in, waits, went out, and needs a person.")(status)
 
 
 def status(project: Folder = HERE, environment: Environment = PRODUCTION, as_json: AsJson = False) -> None:

@@ -17,7 +17,7 @@ from crossdock.engine.trace import trace as trace_store
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(trace)
+    app.command(short_help="The whole life of a record across systems.")(trace)
 
 
 def trace(

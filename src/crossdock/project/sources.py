@@ -49,7 +49,8 @@ def read_sources(root: Path) -> Sources:
     """Never raises for what is in the folder: what is wrong is in `problems`."""
     sources = Sources(Folder(root))
     if not root.is_dir():
-        sources.problems.append(Problem(str(root), 0, 0, "there is no such folder"))
+        hint = "name the project with --project, or make one: crossdock init FOLDER"
+        sources.problems.append(Problem(str(root), 0, 0, "there is no such folder", hint))
         return sources
     if not sources.folder.exists(HUB_FILE):
         hint = "type the command in the project's folder, or make one with `crossdock init`"

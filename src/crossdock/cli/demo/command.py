@@ -21,7 +21,7 @@ ENDED_BY_SIGNAL = 130
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(demo)
+    app.command(short_help="A shop trades through a hub, on simulators.")(demo)
 
 
 def demo(
