@@ -336,8 +336,9 @@ def _tail(g: Generator, node: Node, v: Ex, env: Env, single: bool) -> bool:
     if isinstance(node, Pipe) and g.single(node.left, env):
         tail(g, node.right, g.one(node.left, v, env), env, single)
     elif isinstance(node, If) and g.single(node.condition, env) and node.otherwise is not None:
-        with g.nested(f"if {truth(g.one(node.condition, v, env))}:"):
-            tail(g, node.then, v, env, single)
+        condition = g.one(node.condition, v, env)
+        with g.nested(f"if {truth(condition)}:"):
+            tail(g, node.then, g.narrowed(condition, v), env, single)
         tail(g, node.otherwise, v, env, single)
     elif isinstance(node, Alternative) and g.single(node.left, env):
         left = g.one(node.left, v, env)

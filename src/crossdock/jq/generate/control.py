@@ -39,7 +39,7 @@ def _choose(g: Generator, node: If, condition: Ex, v: Ex, env: Env) -> Ex:
     if (held := truth(condition)) in ("True", "False"):
         return g.one(then if held == "True" else otherwise, v, env)
     with g.captured() as yes:
-        a = g.one(then, v, env)
+        a = g.one(then, g.narrowed(condition, v), env)
     with g.captured() as no:
         b = g.one(otherwise, v, env)
     kinds = {ex.kind for ex, branch in ((a, then), (b, otherwise)) if not never(branch)}
@@ -73,10 +73,8 @@ def _if_many(g: Generator, node: If, v: Ex, env: Env, k: K) -> None:
             if header == "else:" and _is_empty(branch):
                 continue
             with g.nested(header):
-                if never(branch):
-                    g.many(branch, v, env, IGNORED)
-                else:
-                    g.many(branch, v, env, k)
+                inside = v if header == "else:" else g.narrowed(condition, v)
+                g.many(branch, inside, env, IGNORED if never(branch) else k)
 
     g.many(node.condition, v, env, K(choose, cheap=k.cheap))
 

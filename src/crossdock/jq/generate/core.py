@@ -128,6 +128,7 @@ class Writer:
         self.caches: list[dict[object, Any]] = [{}]
         self.namespace: dict[str, Any] = {}
         self.origins: dict[str, tuple[str, str]] = {}
+        self.tests: dict[str, Ex] = {}
         self._pure: set[str] = set()
         self._constants: dict[tuple[type, str], str] = {}
         self._counter = 0
@@ -223,6 +224,11 @@ class Writer:
             self.line("pass")
         self.frame, self.block, self.caches = saved
         parent.prologue.items.append(shell)
+
+    def narrowed(self, condition: Ex, v: Ex) -> Ex:
+        """The value, where the condition holds: of the kind that it was tested for."""
+        found = self.tests.get(condition)
+        return found if found == v and found is not None else v
 
     def cached(self, key: object) -> Ex | None:
         for cache in reversed(self.caches):

@@ -307,12 +307,12 @@ def is_values(node: Node) -> bool:
     return isinstance(node, Iterate) and isinstance(node.target, Identity)
 
 
-def static_path(node: Node) -> list[Ex | str] | None:
+def static_path(g: Generator, node: Node) -> list[Ex] | None:
     """The keys of a path such as `.a.b[0]` that needs no evaluation, else None."""
-    keys: list[Ex | str] = []
+    keys: list[Ex] = []
     while isinstance(node, Index):
         if not isinstance(node.key, Literal) or type(node.key.value) not in (str, int):
             return None
-        keys.append(ascii(node.key.value))
+        keys.append(g.literal(node.key.value))
         node = node.target
     return keys[::-1] if isinstance(node, Identity) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crossdock.jq.generate.core import Env, Ex, K, falsity, grouped, truth
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
+from crossdock.jq.generate.search import loops
 from crossdock.jq.syntax import Alternative, Binary, Call, Literal, Logic, Negate
 
 _FUNCTIONS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}
@@ -92,15 +93,23 @@ def _binary_one(g: Generator, node: Binary, v: Ex, env: Env) -> Ex:
     return binary(g, node.op, left, right)
 
 
-_TYPES = {"null": "{} is None", "boolean": "type({}) is bool", "string": "type({}) is str", "array": "type({}) is list",
-          "object": "type({}) is dict"}  # fmt: skip
+_TYPES = {"null": None, "boolean": "bool", "string": "str", "array": "list", "object": "dict"}
 
 
 def _type_test(g: Generator, node: Binary, v: Ex) -> Ex | None:
-    """`type == "object"` without the name of the type."""
+    """`type == "object"` without the name of the type; where it holds, the kind of the value is known."""
     match node:
         case Binary(op="==", left=Call(name="type", args=[], target=None), right=Literal(value=str() as name)):
-            return g.pure(_TYPES[name].format(v), "bool") if name in _TYPES else None
+            if name not in _TYPES:
+                return None
+            kind = _TYPES[name]
+            if v.kind is not None:
+                return None
+            if kind is None:
+                return g.pure(f"{v} is None", "bool")
+            test = g.pure(f"type({v}) is {kind}", "bool")
+            g.tests[test] = Ex(v, kind)
+            return test
     return None
 
 
@@ -174,11 +183,13 @@ def _logic_many(g: Generator, node: Logic, v: Ex, env: Env, k: K) -> None:
 
 @single_rule(Alternative)
 def _alternative_single(g: Generator, node: Alternative, env: Env) -> bool:
-    return g.single(node.left, env) and g.single(node.right, env)
+    return g.single(node.right, env) and loops(g, node.left, env) == 0
 
 
 @one_rule(Alternative)
 def _alternative_one(g: Generator, node: Alternative, v: Ex, env: Env) -> Ex:
+    if not g.single(node.left, env):
+        return _alternative_to_none(g, node, v, env)
     left = g.one(node.left, v, env)
     if left.kind is not None and left.kind != "bool":
         return g.one(node.right, v, env) if left.kind == "null" else left
@@ -190,6 +201,16 @@ def _alternative_one(g: Generator, node: Alternative, v: Ex, env: Env) -> Ex:
     g.line(f"if {falsity(result)}:")
     apart.items.append((f"{result} = {right}", g.span))
     g.block.items.append(apart)
+    return result
+
+
+def _alternative_to_none(g: Generator, node: Alternative, v: Ex, env: Env) -> Ex:
+    """`f? // g` and the like, where the left side may have no output."""
+    result = Ex(g.name())
+    g.line(f"{result} = None")
+    g.many(node.left, v, env, K(lambda ex: g.line(f"{result} = {ex}"), cheap=True, safe=True))
+    with g.nested(f"if {falsity(result)}:"):
+        g.line(f"{result} = {g.one(node.right, v, env)}")
     return result
 
 

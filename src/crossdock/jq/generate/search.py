@@ -12,7 +12,10 @@ MAX_DEPTH = 50
 
 
 def loops(g: Generator, node: Node, env: Env, depth: int = 0) -> int | None:
-    """How many Python loops stand around what is done with an output, if it is written in one place; else None."""
+    """How many Python loops stand around what is done with an output, if it is written in one place; else None.
+
+    An expression of no loop has one output or none.
+    """
     if depth > MAX_DEPTH:
         return None
     if g.single(node, env):
@@ -28,6 +31,10 @@ def loops(g: Generator, node: Node, env: Env, depth: int = 0) -> int | None:
             return loops(g, node.then, env, depth + 1)
         case Try(body=Iterate(target=target), handler=None) if g.single(target, env):
             return 1
+        case Try(body=body, handler=None) if g.single(body, env):
+            return 0
+        case Call(name="first", args=[argument], target=None):
+            return 0 if loops(g, argument, env, depth + 1) in (0, 1) else None
         case Call(target=Param() as param):
             found = env.get(param)
             return loops(g, found.node, found.env, depth + 1) if isinstance(found, Closure) else None

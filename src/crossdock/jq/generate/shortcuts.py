@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 from crossdock.jq.generate.basics import weight
 from crossdock.jq.generate.core import Closure, Env, Ex, K, falsity, truth
+from crossdock.jq.generate.forms import static_path
 from crossdock.jq.generate.generator import Generator
+from crossdock.jq.generate.natives import native_function
 from crossdock.jq.generate.search import loops, search
 from crossdock.jq.places import SAME
 from crossdock.jq.syntax import Binary, Call, Comma, Identity, Iterate, Literal, Node, Param
@@ -64,7 +66,8 @@ def _put(g: Generator, found: Ex, entry: Ex) -> None:
     shape = g.shape(entry)
     if isinstance(shape, dict) and shape.keys() == {"'key'", "'value'"}:
         key, value = shape["'key'"], shape["'value'"]
-        g.line(f"{found}[{key if key.kind == 'str' else f'entry_key({key}, st)'}] = {value}")
+        text = key if key.kind == "str" else f"{key} if type({key}) is str else entry_key({key}, st)"
+        g.line(f"{found}[{text}] = {value}")
     else:
         g.line(f"put_entry({found}, {entry}, st)")
 
@@ -160,6 +163,18 @@ def _in_a_row(g: Generator, parts: list[Node], tested: Callable[[Node], Ex], op:
         with g.nested(f"if {'not ' if op == 'or' else ''}{result}:"):
             g.line(f"{result} = {truth(tested(part))}")
     return result
+
+
+# -- del: of one path that is written out
+
+
+@shortcut("del", 1)
+def _del(g: Generator, node: Call, v: Ex, env: Env) -> Ex | None:
+    target, _ = _argument(node.args[0], env)
+    keys = static_path(g, target)
+    if not keys:
+        return None
+    return g.temp(f"{native_function(g, 'delpaths', 1)}({v}, [[{', '.join(keys)}]], st)")
 
 
 # -- add: by what there is to add

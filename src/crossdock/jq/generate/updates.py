@@ -42,7 +42,7 @@ def _paths(g: Generator, node: Assign, v: Ex, env: Env) -> Ex:
 
 def _with_value(g: Generator, node: Assign, v: Ex, env: Env, value: Ex) -> Ex:
     """Every operator but `|=`, for one output of the right side."""
-    keys = static_path(node.target)
+    keys = static_path(g, node.target)
     if keys is not None and (part := _part(g, v, keys)) is not None:
         return _replaced(g, v, keys, value if node.op == "=" else _operated(g, node, part, value))
     if node.op == "=":
@@ -58,13 +58,13 @@ def _with_value(g: Generator, node: Assign, v: Ex, env: Env, value: Ex) -> Ex:
     return g.temp(f"modify({v}, {_paths(g, node, v, env)}, {name}, st)")
 
 
-def _part(g: Generator, v: Ex, keys: list[Ex | str]) -> Ex | None:
+def _part(g: Generator, v: Ex, keys: list[Ex]) -> Ex | None:
     """What stands under the key in an object whose making is in sight."""
     shape = g.shape(v)
     return shape.get(keys[0]) if isinstance(shape, dict) and len(keys) == 1 else None
 
 
-def _replaced(g: Generator, v: Ex, keys: list[Ex | str], value: Ex) -> Ex:
+def _replaced(g: Generator, v: Ex, keys: list[Ex], value: Ex) -> Ex:
     shape = g.shape(v)
     assert isinstance(shape, dict)
     changed = {**shape, keys[0]: value}
@@ -77,20 +77,20 @@ def _operated(g: Generator, node: Assign, old: Ex, value: Ex) -> Ex:
     return binary(g, node.op[:-1], old, value)
 
 
-def _tuple(keys: list[Ex | str]) -> str:
+def _tuple(keys: list[Ex]) -> str:
     return "".join(f"{key}, " for key in keys)
 
 
-def _get(g: Generator, v: Ex, keys: list[Ex | str]) -> Ex:
+def _get(g: Generator, v: Ex, keys: list[Ex]) -> Ex:
     from crossdock.jq.generate.access import index
 
     for key in keys:
-        v = index(g, v, Ex(f"({key})" if key[0] == "-" else key, "str" if key[0] in "'\"" else "int"))
+        v = index(g, v, key)
     return v
 
 
 def _modify(g: Generator, node: Assign, v: Ex, env: Env) -> Ex:
-    keys = static_path(node.target)
+    keys = static_path(g, node.target)
     single = g.single(node.value, env)
     if keys is not None and single and (part := _part(g, v, keys)) is not None:
         return _replaced(g, v, keys, g.one(node.value, part, env))
