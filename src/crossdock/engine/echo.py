@@ -19,15 +19,17 @@ def fingerprint_of(data: Any) -> str:
 def fingerprint_of_record(
     connection: Connection, topic: str, canon: Canon | None, model: str, record: Any, now: float
 ) -> str:
-    """Of what a platform answered to a write, read as if it had come in; "" when it cannot be read that way."""
+    """Of what a platform answered to a write, read as if it had come in; "" when it cannot be read that way. Entities
+    that it names are left as the platform names them: what they are linked to may change in between."""
     inlet = connection.inlets.get(topic)
     if inlet is None or canon is None or record is None:
         return ""
+    inlet.keys.known.clear()
     try:
-        outputs = inlet.map.run(record, now=now)
-    except MapFailed:
+        said = next((said for said in inlet.map.run(record, now=now) if said["model"] == model), None)
+        return fingerprint_of(canon.canonical(said["data"])) if said is not None else ""
+    except (MapFailed, KeyError, TypeError):
         return ""
-    return next((fingerprint_of(canon.canonical(said["data"])) for said in outputs if said.get("model") == model), "")
 
 
 def is_echo(reference: CrossReference, fingerprint: str, version: str) -> bool:

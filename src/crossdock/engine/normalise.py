@@ -27,11 +27,13 @@ from crossdock.engine.context import Context
 from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.leases import Leases
+from crossdock.engine.ours import PATIENCE_S, Ours
 from crossdock.engine.receive import payload_of
 from crossdock.engine.records import Quarantine, Records, must_be_fetched
 
 BATCH = 128
 IDLE_S = 5.0
+SOON_S = 0.5
 FETCHES = 4
 """under way at once; what comes meanwhile gathers, to be fetched together"""
 MAJOR = 1
@@ -47,6 +49,10 @@ class Draft:
     counts: Counter[str] = field(default_factory=Counter)
 
 
+class NotYet(Exception):
+    """Who has made this change is not known yet."""
+
+
 class Normaliser:
     """One connection's reader of its inbox."""
 
@@ -54,6 +60,7 @@ class Normaliser:
         self._context = context
         self._records = Records(context, exchanger, connection)
         self._connection = connection
+        self._ours = Ours(context)
         self._signal = f"inbox/{connection.name}"
         self._leases = leases
         self._account = ""
@@ -145,10 +152,22 @@ class Normaliser:
         if not ready:
             return
         draft = Draft()
+        done: list[Message] = []
         for message in ready:
-            if message.state is MessageState.RECEIVED:
-                await self._one(message, records, draft)
-        await self._commit(ready, draft)
+            lane = self.lanes[message.partition]
+            if lane in stopped:
+                continue
+            try:
+                if message.state is MessageState.RECEIVED:
+                    await self._one(message, records, draft)
+            except NotYet:
+                now = self._context.clock.now()
+                self._not_before[lane] = now + max(now - message.received_at, SOON_S)
+                stopped.add(lane)
+            else:
+                done.append(message)
+        if done:
+            await self._commit(done, draft)
 
     # --- one message --------------------------------------------------------------------------------------------
 
@@ -168,7 +187,7 @@ class Normaliser:
             events = await self._events(message, inlet, record)
         except Quarantine as stop:
             self._quarantine(message, str(stop), draft, ref)
-        except StoreError:
+        except (StoreError, NotYet):
             raise
         except Exception:
             name = self._connection.name
@@ -202,16 +221,18 @@ class Normaliser:
         outputs = await self._map(message, inlet, record)
         if not outputs:
             raise Quarantine(f"the map for {inlet.topic!r} made nothing of it; a filter belongs into a flow's `where`")
-        return [await self._event(message, said) for said in outputs]
+        return [await self._event(message, said, plain) for said, plain in outputs]
 
-    async def _map(self, message: Message, inlet: Inlet, record: Any) -> Sequence[Any]:
-        """Runs the map; a second time when it named entities that a cross-reference knows under another key."""
+    async def _map(self, message: Message, inlet: Inlet, record: Any) -> Sequence[tuple[Any, Any]]:
+        """Runs the map; a second time when it named entities that are linked to another key. Each output comes
+        with what it was the first time, where the platform's own ids stand."""
         outputs, asked = self._run_map(message, inlet, record, {})
         known: dict[tuple[str, str], str] = {}
         for model in {model for model, _ in asked}:
             ids = [remote_id for of, remote_id in asked if of == model]
             known.update({(model, ref.remote_id): ref.key for ref in await self._references(model, ids)})
-        return self._run_map(message, inlet, record, known)[0] if known else outputs
+        resolved = self._run_map(message, inlet, record, known)[0] if known else outputs
+        return [(said, outputs[place] if place < len(outputs) else said) for place, said in enumerate(resolved)]
 
     def _run_map(
         self, message: Message, inlet: Inlet, record: Any, known: Mapping[tuple[str, str], str]
@@ -248,8 +269,8 @@ class Normaliser:
         rows = await self._context.store.cross_references(account=self._account, model=model, remote_ids=remote_ids)
         return [row for row in rows if row.state is LinkState.LINKED]
 
-    async def _event(self, message: Message, said: Any) -> Event:
-        """Raises Quarantine."""
+    async def _event(self, message: Message, said: Any, plain: Any) -> Event:
+        """Raises Quarantine, NotYet."""
         try:
             model, verb, remote_id = said["model"], said["verb"], said["id"]
             version, data = str(said.get("version") or ""), said["data"]
@@ -266,10 +287,11 @@ class Normaliser:
             if problems := validator.problems(data):
                 raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
             data = validator.canonical(data)
-        links = await self._references(model, [str(remote_id)])
+        own_words = data if plain is said or not isinstance(plain, dict) else validator.canonical(plain.get("data"))
+        links = await self._whose(message, model, str(remote_id), own_words, version)
         key = links[0].key if links else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)
-        echo = bool(links) and is_echo(links[0], fingerprint_of(data), version)
+        echo = bool(links) and is_echo(links[0], fingerprint_of(own_words), version)
         return Event(
             id=event_id(self._account, model, key, verb, version, encoded),
             connection=self._connection.name,
@@ -287,6 +309,22 @@ class Normaliser:
             data=encoded,
             appended_at=self._context.clock.now(),
         )
+
+    async def _whose(
+        self, message: Message, model: str, remote_id: str, data: Any, version: str
+    ) -> Sequence[CrossReference]:
+        """The entity that is linked to the record. Raises NotYet while it may be one that the hub is just making, or a
+        change that it is just making to it."""
+        links = await self._references(model, [remote_id])
+        if links and is_echo(links[0], fingerprint_of(data), version):
+            return links
+        too_late = self._context.clock.now() >= message.received_at + PATIENCE_S
+        if too_late or not self._ours.writes(self._account, model):
+            return links
+        key = links[0].key if links else ""
+        if await self._ours.under_way(self._account, model, key, message.received_at):
+            raise NotYet
+        return await self._references(model, [remote_id])  # the outcome may have come in between
 
     async def _partition(self, named: Any, key: str) -> str:
         """What is kept in order: the entity that the map named, else the event's own."""

@@ -179,6 +179,9 @@ class Prepared:
         model = self._flow.action.model
         for index, outbound in enumerate(item.outbounds):
             reference = await self.reference(account, model, outbound.key)
+            if reference is None and (own := self._own_id(item.event, outbound.key, account)):
+                item.outbounds[index] = replace(outbound, remote_id=own)
+                continue
             if reference is None:
                 stop = await self._look(item, index)
                 if stop is not None:
@@ -197,6 +200,12 @@ class Prepared:
                 remote_version=reference.version,
             )
         return None
+
+    def _own_id(self, event: Event, key: str, account: str) -> str:
+        """The id of a record that has always been in this account: what somebody changed elsewhere comes home to it."""
+        name, _, remote_id = key.partition(":")
+        at_home = key == event.key and event.model == self._flow.action.model
+        return remote_id if at_home and self._context.accounts.get(name) == account else ""
 
     async def _behind_a_claim(
         self, item: Item, index: int, claim: CrossReference, again: Callable[[], None]

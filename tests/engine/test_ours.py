@@ -1,0 +1,180 @@
+"""What the hub has written comes back as its own, however early the platform tells of it, and goes no way back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+
+from crossdock.core import json
+from crossdock.core.connector import ConnectionSettings, Outbound
+from crossdock.core.flow import Inlet, Landscape
+from crossdock.core.keys import EntityKeys
+from crossdock.core.states import DeliveryState
+from crossdock.core.wire import Http, Response
+from crossdock.core.work import Link, Work
+from crossdock.core.xref import CrossReference, LinkState
+from crossdock.testing.fake_connector import CreateAndLookUp, CreateOnly, FakeConnector, Put
+from crossdock.testing.fake_platform import FakePlatform
+from crossdock.testing.stage import Stage, flow, landscape, stage
+from crossdock.testing.virtual_clock import run_virtually
+
+
+class Once(CreateOnly):
+    name = "once"
+    echo = "record"
+
+
+class Written(Put):
+    name = "written"
+    echo = "record"
+
+
+class LookedUp(CreateAndLookUp):
+    name = "looked_up"
+    echo = "record"
+    settle_s = 5.0
+
+
+def values(item: Mapping[str, Any]) -> Any:
+    about, verb = str(item.get("about", item["id"])), item.get("verb", "updated")
+    return {"model": "thing", "verb": verb, "id": about, "version": "", "data": {"value": item["value"]}}
+
+
+def both_ways(action: str) -> Landscape:
+    """`there` writes from `in` to `out`, `back` the other way."""
+    connector = FakeConnector(ConnectionSettings())
+    connector.actions.update({kind.name: kind() for kind in (Once, Written, LookedUp)})
+    there = flow(action, name="there", connector=connector)
+    back = flow("once", name="back", connector=connector, to="in")
+    return landscape(there, back, inbound=values)
+
+
+class Hasty(FakePlatform):
+    """Sends its webhook before it answers; `out` is what it tells of."""
+
+    hub: Stage | None = None
+    told: int = 0
+
+    async def exchange(self, request: Http, deadline_s: float) -> Response:
+        before = len(self.effects)
+        try:
+            return await super().exchange(request, deadline_s)
+        finally:
+            if self.hub is not None and len(self.effects) > before and self.told < 3:
+                self.told += 1
+                name, record = list(self.records.items())[-1]
+                said = {"id": f"told-{self.told}", "topic": "record", "about": name, "value": record["value"]}
+                await self.hub.send(said, connection="out")
+                await self.hub.clock.sleep(3.0)
+
+
+def on_stage(play: Callable[[Stage], Awaitable[None]], world: Landscape, platform: FakePlatform | None = None) -> None:
+    async def acts() -> None:
+        async with stage(world, platform=platform) as here:
+            if isinstance(platform, Hasty):
+                platform.hub = here
+            await play(here)
+
+    run_virtually(acts())
+
+
+@pytest.mark.parametrize("action", ["once", "written"])
+def test_what_the_hub_makes_is_its_own_though_the_webhook_comes_before_the_answer(action: str) -> None:
+    async def play(here: Stage) -> None:
+        await here.send({"id": "a", "value": "v"})
+        await here.settle()
+        assert here.platform.effects == ["v"]
+        (event,) = [event for event in await here.store.events(key="in:a") if event.connection == "out"]
+        assert event.origin
+        assert not await here.deliveries("back")
+
+    on_stage(play, both_ways(action), Hasty())
+
+
+def test_what_the_hub_changes_is_its_own_though_the_webhook_comes_before_the_answer() -> None:
+    async def play(here: Stage) -> None:
+        for number, value in enumerate(("first", "second"), start=1):
+            await here.send({"id": number, "about": "a", "value": value})
+            await here.settle()
+        assert here.platform.effects == ["first", "second"]
+        assert not await here.deliveries("back")
+
+    on_stage(play, both_ways("written"), Hasty())
+
+
+def test_what_the_hub_made_without_an_answer_is_no_new_entity_when_it_is_found() -> None:
+    async def play(here: Stage) -> None:
+        here.platform.faults["/create"] = ["lost_after"]
+        await here.send({"id": "a", "value": "v"})
+        await here.settle()
+        told = [event for event in await here.store.events(key="in:a") if event.connection == "out"]
+        assert told
+        assert not await here.store.events(key="out:r1")
+
+    on_stage(play, both_ways("looked_up"), Hasty())
+
+
+def test_what_somebody_changes_there_comes_home_to_the_record_that_it_came_from() -> None:
+    written: list[str] = []
+
+    class Noting(Written):
+        name = "noting"
+
+        def request(self, item: Outbound) -> Http:
+            written.append(item.remote_id)
+            return super().request(item)
+
+    connector = FakeConnector(ConnectionSettings())
+    connector.actions.update({kind.name: kind() for kind in (Once, Noting)})
+    there = flow("once", name="there", connector=connector)
+    back = flow("noting", name="back", connector=connector, to="in")
+
+    async def play(here: Stage) -> None:
+        await here.send({"id": "a", "value": "v"})
+        await here.settle()
+        await here.send({"id": 2, "topic": "record", "about": "r1", "value": "changed there"}, connection="out")
+        await here.settle()
+        assert here.platform.effects == ["v", "changed there"]
+        assert written == ["a"]
+
+    on_stage(play, landscape(there, back, inbound=values))
+
+
+def test_what_somebody_else_makes_there_meanwhile_is_not_kept_waiting_for_ever() -> None:
+    async def play(here: Stage) -> None:
+        here.platform.faults["/create"] = ["lost_after"]
+        await here.send({"id": "a", "value": "mine"})
+        await here.clock.sleep(1.0)
+        await here.send({"id": "t", "topic": "record", "about": "r9", "value": "theirs"}, connection="out")
+        await here.send({"id": "u", "topic": "record", "about": "r8", "value": "theirs too"}, connection="out")
+        await here.settle(within_s=90.0, rest=frozenset({DeliveryState.HELD, DeliveryState.RESOLVING}))
+        assert {row.key for row in await here.deliveries("back")} == {"out:r9", "out:r8"}
+
+    on_stage(play, both_ways("once"))
+
+
+def test_an_echo_is_known_by_what_it_names_whatever_that_is_linked_to() -> None:
+    keys = EntityKeys("out")
+
+    class Named:
+        def run(self, value: Any, *, now: float = 0.0, **variables: Any) -> Any:
+            data = {"value": value["value"], "buyer": keys("buyer", "b1")}
+            return [{"model": "thing", "verb": "updated", "id": value["id"], "data": data}]
+
+    world = both_ways("once")
+    world.connections["out"].inlets["record"] = Inlet("record", Named(), keys)  # type: ignore[index]
+
+    async def play(here: Stage) -> None:
+        buyer = CrossReference("fake.example", "buyer", "shop:b1", LinkState.LINKED, remote_id="b1")
+        await here.store.apply(Work("links", cross_references=(Link(buyer),)))
+        await here.send({"id": "a", "value": "v"})
+        await here.settle()
+        await here.send({"topic": "record", "id": "r1", "value": "v"}, connection="out")
+        await here.settle()
+        (event,) = [event for event in await here.store.events(key="in:a") if event.connection == "out"]
+        assert event.origin
+        assert json.decode(event.data) == {"value": "v", "buyer": "shop:b1"}
+
+    on_stage(play, world)
