@@ -34,7 +34,6 @@ class Oracle:
     """how often an answer is spoilt although it happened"""
     kills: int = 0
     """process to kill in the middle of a large body; 0 = none"""
-    killed: threading.Event = field(default_factory=threading.Event)
     made: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     """class → entity → what it was told, in order"""
     records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
@@ -52,10 +51,9 @@ class Oracle:
         method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
         length = int(_value(head, LENGTH) or 0)
         if self.kills and length > MID_BODY_BYTES:
+            pid, self.kills = self.kills, 0
             await reader.readexactly(MID_BODY_BYTES)
-            os.kill(self.kills, signal.SIGKILL)
-            self.kills = 0
-            self.killed.set()
+            os.kill(pid, signal.SIGKILL)
             return False
         body = json.decode(await reader.readexactly(length)) if length else None
         status, answer = self._answer(method, target, _value(head, KEY), body)
