@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -14,6 +14,7 @@ from crossdock.jq.errors import BudgetExceeded, RunError
 STEPS_BETWEEN_CHECKS = 10_000
 """At most; fewer where steps turn out to take long."""
 FIRST_CHECK = 500
+"""Steps before the first look at the clock, and turns of a loop that are counted at once."""
 BETWEEN_CHECKS_S = 0.01
 BYTES_PER_STEP = 64
 """Copying this much text or array counts as one step."""
@@ -71,6 +72,13 @@ class Meter:
             self._stride = min(STEPS_BETWEEN_CHECKS, 4 * self._stride)
         self.left = min(self._stride, remaining)
         self._pool = remaining - self.left
+
+    def watched(self, items: list[Any]) -> Iterator[Any]:
+        """The items of a long loop, whose turns were counted at once, with the clock looked at in between."""
+        for start in range(0, len(items), FIRST_CHECK):
+            if monotonic() > self.deadline_at:
+                raise BudgetExceeded("the program takes too long", f"{self.budget.wall_s:g} s")
+            yield from items[start : start + FIRST_CHECK]
 
     def charge(self, steps: int) -> None:
         self.left -= steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crossdock.jq.generate.core import Env, Ex, K
-from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
+from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule, watched
 from crossdock.jq.places import ELEMENT, SAME
 from crossdock.jq.syntax import Index, Iterate, Literal, Node, Object, Slice
 
@@ -172,7 +172,7 @@ def _iterate_many(g: Generator, node: Iterate, v: Ex, env: Env, k: K) -> None:
         with g.at(node):
             found = items(g, target)
             item = g.part(Ex(g.name()), found, ELEMENT)
-            with g.nested(f"for {item} in {found}:", 1):
+            with g.nested(f"for {item} in {watched(found)}:", 1):
                 k(item)
 
     g.many(node.target, v, env, K(loop, cheap=k.cheap))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from crossdock.jq.budget import FIRST_CHECK
 from crossdock.jq.generate.core import Env, Ex, Home, K, PyClosure, Writer
 from crossdock.jq.places import SAME
 from crossdock.jq.syntax import Define, Function, Node
@@ -211,6 +212,11 @@ class Generator(Writer):
         """Counts steps of a loop, or of a call, at run time."""
         self.line(f"st.left -= {steps}")
         self.line("if st.left < 0: st.refill()")
+
+
+def watched(items: str) -> str:
+    """The list as a loop goes over it: a long one looks at the clock in between."""
+    return f"{items} if len({items}) <= {FIRST_CHECK} else st.watched({items})"
 
 
 MAX_BLOCKS_MANY = 12
