@@ -29,8 +29,10 @@ from crossdock.engine import crash
 from crossdock.engine.accounts import check_account
 from crossdock.engine.observe import Observer
 from crossdock.project import Project, load_project
+from crossdock.security.redaction import Redactor
 from crossdock.server.face import Face
 from crossdock.server.serve import Listening, is_loopback, local_socket, raise_file_limit, tcp_socket
+from crossdock.telemetry import logs
 
 GRACE_S = 10.0
 SWITCH_S = 0.0005
@@ -145,6 +147,7 @@ async def _run_worker(project: Project, wish: Wish, handed: HandedOver) -> int:
 
 async def _run_crew(project: Project, wish: Wish) -> int:
     stop = asyncio.Event()
+    logs.configure(Redactor().mapping, stream=sys.stderr)
     options = {
         "project": str(project.folder),
         "environment": project.landscape.environment,
@@ -152,7 +155,8 @@ async def _run_crew(project: Project, wish: Wish) -> int:
         "grace": str(wish.grace_s),
         "role": wish.role,
     }
-    flags = [*(f"--new-account={name}" for name in wish.new_accounts), *(["--public"] if wish.public else [])]
+    flags = [f"--new-account={name}" for name in wish.new_accounts]
+    flags += [flag for flag, is_set in (("--public", wish.public), ("--json", wish.as_json)) if is_set]
     with contextlib.closing(tcp_socket(wish.host, wish.port)) as face, contextlib.closing(_door(project)) as door:
         crew = Crew(same_command(options, flags), wish.workers, face, door, wish.grace_s)
         _on_signals(stop, crew.kill)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from crossdock.core import crash
 from crossdock.core.connector import Call, Pause, Steps
 from crossdock.core.errors import CredentialError
+from crossdock.core.lanes import Lane
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Refused
 from crossdock.engine.bugs import bug_in
@@ -19,6 +21,10 @@ EARLY_S = 60.0
 """A token that ends within this is renewed before it is used."""
 FRESH_S = 30.0
 """A token refused this soon after it was renewed is not renewed again: the connection needs a person."""
+
+TURN_S = 90.0
+"""How long one worker may take to renew; longer than both its calls may last."""
+LOOK_AGAIN_S = 0.2
 
 Ask = Callable[[str, Call, Credential], Awaitable[Any]]
 """Sends one unjournalled call with this credential; returns its verdict."""
@@ -72,24 +78,43 @@ class Credentials:
                     f"{connection}: the platform refuses a token that it has just issued",
                     hint=f"connect again: crossdock connect {connection}",
                 )
-            stored = await self._held.read(connection)
-            if stored != used:
-                return stored
-            refused = self._refused.get(connection)
-            if refused is not None and refused[0] == used:
-                raise refused[1]
-            try:
-                fresh = await self.drive(connection, connector.refresh(used, self._context.clock.civil()), used)
-            except CredentialError as error:
-                self._refused[connection] = (used, error)
-                raise
-            crash.at("token.answered")
-            await self._context.vault.put_credential(connection, fresh, since=used)
-            crash.at("token.persisted")
-            stored = await self._held.read(connection)
-            if stored == fresh:
-                self._renewed_at[connection] = now
+            async with self._alone(connection):
+                return await self._renewed(connection, used, now)
+
+    async def _renewed(self, connection: str, used: Credential, now: float) -> Credential:
+        connector = self._context.connection(connection).connector
+        stored = await self._held.read(connection)
+        if stored != used:
             return stored
+        refused = self._refused.get(connection)
+        if refused is not None and refused[0] == used:
+            raise refused[1]
+        try:
+            fresh = await self.drive(connection, connector.refresh(used, self._context.clock.civil()), used)
+        except CredentialError as error:
+            self._refused[connection] = (used, error)
+            raise
+        crash.at("token.answered")
+        await self._context.vault.put_credential(connection, fresh, since=used)
+        crash.at("token.persisted")
+        stored = await self._held.read(connection)
+        if stored == fresh:
+            self._renewed_at[connection] = now
+        return stored
+
+    @asynccontextmanager
+    async def _alone(self, connection: str) -> AsyncIterator[None]:
+        """Among all workers: who comes second finds what the first has stored."""
+        context, lane = self._context, Lane("credential", f"credential/{connection}", 0)
+        now = context.clock.now()
+        while lane not in await context.store.lease([lane], context.worker, now + TURN_S, now):
+            await context.clock.sleep(LOOK_AGAIN_S)
+            now = context.clock.now()
+        try:
+            yield
+        finally:
+            now = context.clock.now()
+            await context.store.lease([lane], context.worker, now, now)
 
     async def drive(self, connection: str, steps: Steps[Credential], credential: Credential) -> Credential:
         """From a connector's steps to fresh tokens; not journalled. What the platform did not answer is tried once more

@@ -35,6 +35,8 @@ class Exchanger:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._gates: dict[str, Gate] = {}
+        self.workers = 1
+        """who share what the accounts allow"""
         self.credentials = Credentials(context, self._ask_unsigned)
 
     async def gate(self, connection: str) -> Gate:
@@ -44,6 +46,7 @@ class Exchanger:
         if found is None:
             limits = self._context.connection(connection).connector.limits
             found = self._gates[account] = Gate(limits, self._context.clock)
+        found.share(self.workers)
         return found
 
     def in_trouble(self, account: str) -> bool:

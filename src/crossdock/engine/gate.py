@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from math import inf
 
+from msgspec.structs import replace
+
 from crossdock.core.clock import Clock
 from crossdock.core.limits import Breaker, Bucket, Budget, Limit
 
@@ -13,15 +15,19 @@ REQUESTS = "requests"
 
 
 class Gate:
-    """First come, first served. Shared by every flow, poll and hydrate that speaks to the same account."""
+    """First come, first served. Shared by every flow, poll and hydrate that speaks to the same account; each of several
+    workers keeps to its part of what the account allows."""
 
     def __init__(self, limits: Iterable[Limit], clock: Clock, *, most_at_once: int = 64) -> None:
         limits = tuple(limits)
         self._clock = clock
+        self._workers = 1
         counted = [limit for limit in limits if limit.per_s != inf]
         self._buckets = {limit.name: Bucket(limit, limit.capacity, clock.now()) for limit in counted}
-        at_once = min([limit.concurrency for limit in limits if limit.concurrency] or [most_at_once])
-        self._slots = asyncio.Semaphore(at_once)
+        self._allowed = min([limit.concurrency for limit in limits if limit.concurrency] or [most_at_once])
+        self._slots = asyncio.Semaphore(self._allowed)
+        self._owed = 0
+        """slots to be taken away, as soon as they are free"""
         self._line = asyncio.Lock()
         self._not_before = 0.0
         self.breaker = Breaker()
@@ -29,6 +35,9 @@ class Gate:
     async def enter(self, cost: Mapping[str, float]) -> None:
         """Waits for a slot and for every budget that the call draws on."""
         await self._slots.acquire()
+        while self._owed:
+            self._owed -= 1
+            await self._slots.acquire()
         if not self._buckets and not self._not_before:
             return
         try:
@@ -45,9 +54,26 @@ class Gate:
     def leave(self) -> None:
         self._slots.release()
 
+    def share(self, workers: int) -> None:
+        """So many speak to the account: each has an equal part of its rates, and at least one call at a time."""
+        if workers == self._workers:
+            return
+        before, self._workers = self._workers, workers
+        ratio = before / workers
+        for name, bucket in self._buckets.items():
+            self._buckets[name] = replace(
+                bucket, limit=_part(bucket.limit, ratio), level=bucket.level * min(ratio, 1.0)
+            )
+        fewer = max(self._allowed // before, 1) - max(self._allowed // workers, 1)
+        self._owed += fewer
+        while self._owed < 0:
+            self._owed += 1
+            self._slots.release()
+
     def learn(self, budget: Budget) -> None:
         """A platform may name a budget that its connector did not declare: it is then kept from here on."""
         now = self._clock.now()
+        budget = _mine(budget, self._workers)
         bucket = self._buckets.get(budget.name)
         if bucket is None:
             capacity = budget.capacity if budget.capacity is not None else max(budget.remaining, 1.0)
@@ -77,3 +103,16 @@ class Gate:
         now = self._clock.now()
         waits = [self._buckets[name].wait_s(amount, now) for name, amount in self._draws(cost)]
         return max(self._not_before - now, *waits, 0.0)
+
+
+def _part(limit: Limit, ratio: float) -> Limit:
+    return replace(limit, capacity=limit.capacity * ratio, per_s=limit.per_s * ratio)
+
+
+def _mine(budget: Budget, workers: int) -> Budget:
+    return replace(
+        budget,
+        remaining=budget.remaining / workers,
+        capacity=None if budget.capacity is None else budget.capacity / workers,
+        per_s=None if budget.per_s is None else budget.per_s / workers,
+    )

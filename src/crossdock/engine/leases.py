@@ -7,7 +7,7 @@ of another's once what is under way there has ended. Who holds a lane is decided
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -49,8 +49,10 @@ class _Reader:
 
 
 class Leases:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, counted: Callable[[int], None]) -> None:
+        """`counted` is told how many workers there are, this one included."""
         self._context = context
+        self._counted = counted
         self._readers: list[_Reader] = []
         self._leased: dict[Lane, Leased] = {}
         self._held: dict[Lane, Leased] = {}
@@ -107,6 +109,7 @@ class Leases:
         now = self._context.clock.now()
         before = {worker.name for worker in self._workers}
         self._workers = await self._context.store.workers(self._me, now + LEASE_S, now)
+        self._counted(max(len(self._workers), 1))
         if self._context.worker not in before:
             self._context.signals.ring(LEASES)
         wanted = self._wanted()

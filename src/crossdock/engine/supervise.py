@@ -36,7 +36,7 @@ class Hub:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.exchanger = Exchanger(context)
-        self.leases = Leases(context)
+        self.leases = Leases(context, self._counted)
         self.board = LinkBoard()
         self.receiver = Receiver(context)
         fetcher = Fetcher(context, self.receiver)
@@ -118,6 +118,9 @@ class Hub:
         if not self.context.failed:
             await self.leases.stop()
         self.context.marker.close()
+
+    def _counted(self, workers: int) -> None:
+        self.exchanger.workers = workers
 
     async def rewind(self, flow: str, who: str) -> None:
         """One flow back to the beginning of the stream, between two of its plans. What is settled stays settled.
