@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
+
+import pytest
 
 from crossdock.core.connector import Call, ConnectionSettings, Found, Outbound, Receipt, Steps
 from crossdock.core.flow import Flow
 from crossdock.core.states import DeliveryState
 from crossdock.core.wire import Http
+from crossdock.core.work import Link, Work
+from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.links import LinkBoard
 from crossdock.engine.operate import Operator
-from crossdock.testing.fake_connector import FakeConnector, TwoSteps
+from crossdock.testing.fake_connector import FakeConnector, Put, TwoSteps
 from crossdock.testing.fake_platform import BASE
 from crossdock.testing.stage import Outputs, PythonMap, Stage, flow, landscape, stage
 from crossdock.testing.virtual_clock import run_virtually
@@ -122,3 +128,74 @@ def test_a_new_item_beside_known_ones_is_made_and_the_others_are_not_claimed_aga
         assert here.platform.effects == ["x1", "x2", "y2"]
 
     on_stage(play, flow("put", each=True, map=PythonMap(lines)))
+
+
+class Nameless(Put):
+    """Its platform answers without an id."""
+
+    name = "nameless"
+
+    def receipt(self, item: Outbound, answer: Any) -> Receipt:
+        return Receipt()
+
+
+def test_a_record_whose_id_nobody_told_keeps_no_later_event_waiting() -> None:
+    connector = FakeConnector(ConnectionSettings())
+    connector.actions["nameless"] = Nameless()
+
+    async def play(here: Stage) -> None:
+        for number in (1, 2, 3):
+            await here.send({"id": number, "about": "a", "value": str(number), "version": str(number)})
+            await here.settle(within_s=60.0)
+        assert here.platform.effects == ["1", "2", "3"]
+
+    on_stage(play, flow("nameless", connector=connector))
+
+
+def test_one_item_that_shares_its_record_takes_no_link_from_the_others() -> None:
+    async def play(here: Stage) -> None:
+        known = [
+            CrossReference("fake.example", "thing", "in:b", LinkState.LINKED, remote_id="in:b"),
+            CrossReference("fake.example", "thing", "in:a#y", LinkState.MOVED, moved_to="in:b"),
+        ]
+        await here.store.apply(Work("known", cross_references=tuple(Link(one) for one in known)))
+        for number in (1, 2):
+            await here.send({"id": number, "about": "a", "value": str(number), "lines": ["x", "y"]})
+            await here.settle(within_s=60.0)
+        assert here.platform.effects == ["x1", "y1", "x2", "y2"]
+        (link,) = await here.store.cross_references(account="fake.example", model="thing", keys=["in:a#x"])
+        assert link.state is LinkState.LINKED
+
+    on_stage(play, flow("put", each=True, map=PythonMap(lines)))
+
+
+def test_a_record_that_its_owner_gave_up_in_between_is_no_alias_of_itself() -> None:
+    async def play(here: Stage) -> None:
+        owner = CrossReference("fake.example", "thing", "in:b", LinkState.LINKED, remote_id="in:a")
+        await here.store.apply(Work("owner", cross_references=(Link(owner),)))
+        look_up = here.store.cross_references
+
+        async def moved(**wanted: Any) -> Sequence[CrossReference]:
+            if wanted.get("remote_ids"):
+                gone = CrossReference("fake.example", "thing", "in:b", LinkState.LINKED, remote_id="another")
+                await here.store.apply(Work("gone", cross_references=(Link(gone),)))
+            return await look_up(**wanted)
+
+        here.store.cross_references = moved  # type: ignore[method-assign]
+        await here.send({"id": 1, "about": "a", "value": "v"})
+        await here.settle(within_s=60.0)
+        (link,) = await look_up(account="fake.example", model="thing", keys=["in:a"])
+        assert (link.state, link.remote_id) == (LinkState.LINKED, "in:a")
+
+    on_stage(play, flow("put"))
+
+
+def test_who_waits_for_what_never_comes_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crossdock.engine.links.MOST", 10)
+    board = LinkBoard()
+    told: list[int] = []
+    for number in range(100):
+        board.wait(("account", "thing", str(number)), partial(told.append, number))
+    for number in range(100):
+        board.linked(("account", "thing", str(number)))
+    assert told == list(range(90, 100))

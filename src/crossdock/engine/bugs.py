@@ -8,6 +8,7 @@ import traceback
 import structlog
 
 LONGEST_WORDS = 300
+MOST = 1_000
 
 log = structlog.get_logger("crossdock.hub")
 
@@ -33,5 +34,7 @@ class Bugs:
         """Of the exception being handled."""
         defect = bug_in(what, words=False)
         if defect not in self._told:
+            if len(self._told) >= MOST:
+                self._told.clear()
             self._told.add(defect)
             log.error(event, connection=connection, why=bug_in(what, words=words), exc_info=words)

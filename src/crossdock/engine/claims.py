@@ -24,7 +24,7 @@ class DeadClaim:
     def reason(self) -> str:
         return (
             f"delivery {self.delivery.id} of {self.delivery.flow} had begun to make its record and is dead:"
-            " retry or discard that one first, or adopt the record here"
+            " retry that one first, or adopt the record here"
         )
 
 

@@ -27,8 +27,8 @@ class Item:
     """outbounds whose key has no linked record yet: the first intent claims it"""
     fenced: bool = False
     """another worker holds its lane by now: nothing was written"""
-    alias: bool = False
-    """the key's record belongs to another entity: it is not linked anew"""
+    aliases: set[str] = field(default_factory=set)
+    """outbounds whose key's record belongs to another entity: they are not linked anew"""
 
     def moved(self, move: DeliveryMove) -> None:
         """The store has applied this move: keep the row in step."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
+MOST = 50_000
+"""Entities that are waited for. Who is forgotten looks by itself, a little later; many wait for what never comes."""
+
 Entity = tuple[str, str, str]
 """(account, model, key)"""
 
@@ -20,6 +23,8 @@ class LinkBoard:
     def wait(self, entity: Entity, tell: Callable[[], None]) -> None:
         """Waiters that are equal are one: who looks again and again is told once."""
         self._waiters[entity][tell] = None
+        if len(self._waiters) > MOST:
+            del self._waiters[next(iter(self._waiters))]
 
     def linked(self, entity: Entity) -> None:
         self.heard(entity)

@@ -193,7 +193,8 @@ class Prepared:
                     if stop is not None:
                         return stop
                 continue
-            item.alias = reference.key != outbound.key
+            if reference.key != outbound.key:
+                item.aliases.add(outbound.id)
             item.outbounds[index] = replace(
                 outbound,
                 remote_id=reference.remote_id,

@@ -218,7 +218,10 @@ class Record:
 
     def link(self, item: Item, outbound: Outbound, receipt: Receipt) -> None:
         action = self._flow.action
-        if not (action.links and receipt.remote_id) or item.alias:
+        if not action.links or outbound.id in item.aliases:
+            return
+        if not receipt.remote_id:  # nobody can say which record it is: who comes next may make one or look for it
+            self.draft.cross_references.append(Release(self._account, action.model, outbound.key, outbound.seed))
             return
         now = self._context.clock.now()
         self.draft.cross_references.append(
@@ -250,7 +253,9 @@ class Record:
         owners = await self._context.store.cross_references(
             account=mine.account, model=mine.model, remote_ids=[mine.remote_id]
         )
-        owner = owners[0].key if owners else mine.key
+        if not owners:
+            return  # given up in between: it is this entity's now
+        owner = owners[0].key
         changes = self.draft.cross_references
         changes[changes.index(refused)] = Link(
             replace(mine, state=LinkState.MOVED, remote_id="", moved_to=owner, fingerprint="", version="")
