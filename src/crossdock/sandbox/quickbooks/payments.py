@@ -2,7 +2,8 @@
 
 Sources: Intuit docs, Payment (TotalAmt required, lines all or none, UnappliedAmt computed, void through
 operation=update&include=void); a payment changes the invoice, whose SyncToken rises.
-Unverified: an invoice that falls below what was paid frees the surplus as unapplied.
+Unverified: an invoice that falls below what was paid frees the surplus as unapplied; a line over nothing links
+nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -178,7 +179,7 @@ def _checked(company: Company, lines: Iterable[Record], customer: Record, old: R
                 f"You can't pay more than the open balance: {amount} of {form['Balance']}", "Line.Amount"
             )
         links[kind, id_] = amount
-    return links
+    return {form: amount for form, amount in links.items() if amount}
 
 
 def _lines(links: Links) -> list[Record]:
