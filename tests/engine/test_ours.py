@@ -81,7 +81,7 @@ def on_stage(play: Callable[[Stage], Awaitable[None]], world: Landscape, platfor
 
 
 @pytest.mark.parametrize("action", ["once", "written"])
-def test_what_the_hub_makes_is_its_own_though_the_webhook_comes_before_the_answer(action: str) -> None:
+def test_g28_what_the_hub_makes_is_its_own_though_the_webhook_comes_before_the_answer(action: str) -> None:
     async def play(here: Stage) -> None:
         await here.send({"id": "a", "value": "v"})
         await here.settle()
@@ -93,7 +93,7 @@ def test_what_the_hub_makes_is_its_own_though_the_webhook_comes_before_the_answe
     on_stage(play, both_ways(action), Hasty())
 
 
-def test_what_the_hub_changes_is_its_own_though_the_webhook_comes_before_the_answer() -> None:
+def test_g28_what_the_hub_changes_is_its_own_though_the_webhook_comes_before_the_answer() -> None:
     async def play(here: Stage) -> None:
         for number, value in enumerate(("first", "second"), start=1):
             await here.send({"id": number, "about": "a", "value": value})
@@ -155,7 +155,7 @@ def test_what_somebody_else_makes_there_meanwhile_is_not_kept_waiting_for_ever()
     on_stage(play, both_ways("once"))
 
 
-def test_an_echo_is_known_by_what_it_names_whatever_that_is_linked_to() -> None:
+def test_g28_an_echo_is_known_by_what_it_names_whatever_that_is_linked_to() -> None:
     keys = EntityKeys("out")
 
     class Named:

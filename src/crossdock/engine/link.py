@@ -111,7 +111,18 @@ class Linker:
         if isinstance(result, Committed):
             self._board.linked((account, model, event.key))
             return Looked(event.key, "linked", receipt.remote_id, found.why)
-        return Looked(event.key, "taken", receipt.remote_id, result.found or "another entity is linked to it")
+        why = result.found if isinstance(result.guard, Link) else await self._taken(account, event.key)
+        return Looked(event.key, "taken", receipt.remote_id, why)
+
+    async def _taken(self, account: str, key: str) -> str:
+        """What happened to the entity while its record was looked for."""
+        rows = await self._context.store.cross_references(account=account, model=self._flow.action.model, keys=[key])
+        match rows[0].state if rows else None:
+            case LinkState.CLAIMED:
+                return "a delivery is making a record for it"
+            case LinkState.MOVED:
+                return f"it is one with {rows[0].moved_to} there"
+        return f"it is linked to {rows[0].remote_id}" if rows else "it has changed meanwhile; look again"
 
     async def _outbound(self, event: Event, account: str) -> Outbound:
         """What the flow would send, with those needs that are met. Raises MapFailed, ForAPerson."""
