@@ -55,6 +55,8 @@ def _add_message(tree: Tree, story: Story, identity: str, texts: Texts) -> None:
 
 def _add_event(tree: Tree, story: Story, event: Event, *, bodies: bool) -> None:
     branch = tree.add(Text(plain(_event_line(event))))
+    if event.id in story.decisions:
+        branch.add(Text(plain(story.decisions[event.id])))
     if bodies:
         branch.add(Text(plain(event.data.decode())))
     for row in story.deliveries:
@@ -79,6 +81,7 @@ def _message_line(message: Message) -> str:
 
 def _event_line(event: Event) -> str:
     notes = [*(["stale"] if event.stale else []), *(["our own write, come back"] if event.origin else [])]
+    notes += ["what holds now"] if not event.account else []
     return "  ".join([f"{event.type} {event.key}", *notes, f"({event.id})"])
 
 
@@ -163,6 +166,7 @@ def _event(story: Story, event: Event, *, bodies: bool) -> dict[str, Any]:
         "cause": event.cause,
         "origin": event.origin,
         "stale": event.stale,
+        **({"decision": story.decisions[event.id]} if event.id in story.decisions else {}),
         "appended_at": instant(event.appended_at),
         **({"data": json.decode(event.data)} if bodies else {}),
         "deliveries": [_delivery(story, row, bodies) for row in story.deliveries if row.event_id == event.id],

@@ -115,6 +115,8 @@ class Landscape:
     flows: Mapping[str, Flow]
     models: Mapping[str, Canon]
     """by name"""
+    owners: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """model → field → the connection whose word holds; only of models that several systems change"""
     retention_s: Mapping[str, float] = field(default_factory=dict)
     """payloads, messages, events, effects"""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange
 from crossdock.core.work import (
+    CellWrite,
     Count,
     CrossReferenceChange,
     DeliveryMove,
@@ -27,6 +28,7 @@ class Draft:
     effects: list[Effect] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     cross_references: list[CrossReferenceChange] = field(default_factory=list)
+    cells: list[CellWrite] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
 
     def work(self, work_id: str, fences: Iterable[LaneFence]) -> Work:
@@ -41,6 +43,7 @@ class Draft:
             effects=tuple(self.effects),
             attempts=tuple(self.attempts),
             cross_references=tuple(self.cross_references),
+            cells=tuple(self.cells),
             counts=tuple(self.counts),
         )
 

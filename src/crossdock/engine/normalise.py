@@ -22,11 +22,14 @@ from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
 from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.bounces import WHY as LOOP
+from crossdock.engine.bounces import Bounces
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.leases import Leases
+from crossdock.engine.merging import Merger
 from crossdock.engine.ours import PATIENCE_S, Ours
 from crossdock.engine.receive import payload_of
 from crossdock.engine.records import Quarantine, Records, must_be_fetched
@@ -65,6 +68,8 @@ class Normaliser:
         self._leases = leases
         self._account = ""
         self._linked: dict[str, bool] = {}
+        self._merger = Merger(context, connection.name)
+        self._bounces = Bounces()
         self.lanes = lanes_of("normalise", f"inbox/{connection.name}")
         self._not_before: dict[Lane, float] = {}
         self._fetching: dict[asyncio.Task[None], set[Lane]] = {}
@@ -292,6 +297,8 @@ class Normaliser:
         key = links[0].key if links else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)
         echo = bool(links) and is_echo(links[0], fingerprint_of(own_words), version)
+        if links and not echo and self._bounces.too_many(links[0], self._context.clock.now()):
+            raise Quarantine(LOOP)
         return Event(
             id=event_id(self._account, model, key, verb, version, encoded),
             connection=self._connection.name,
@@ -358,16 +365,18 @@ class Normaliser:
 
     async def _commit_in_turn(self, messages: Sequence[Message], draft: Draft) -> bool:
         events, entities = await self._order(draft.events)
+        merged = await self._merger.merge(events)
         ends = {self.lanes[message.partition]: message.number for message in messages}
         scope = f"connection/{self._connection.name}"
         work = Work(
             id=self._context.work_id(),
-            guards=tuple(LaneFence(lane, self._leases.fence(lane)) for lane in ends),
+            guards=(*(LaneFence(lane, self._leases.fence(lane)) for lane in ends), *merged.guards),
             payloads=tuple(draft.payloads),
             message_moves=tuple(draft.moves),
-            events=tuple(events),
+            events=tuple(merged.events),
             entities=tuple(entities.values()),
             positions=tuple(Position(lane, number) for lane, number in ends.items()),
+            cells=tuple(merged.cells),
             counts=tuple(Count(scope, state, amount) for state, amount in draft.counts.items() if amount),
         )
         crash.at("map.done")

@@ -35,6 +35,7 @@ from crossdock.engine.exchange import Exchanger, Sent
 from crossdock.engine.item import Item, freeze
 from crossdock.engine.journal import Journal
 from crossdock.engine.links import LinkBoard
+from crossdock.engine.merging import note_write
 from crossdock.engine.prepare import Prepared
 
 LOOK_UP = "look-up"
@@ -204,6 +205,8 @@ class Record:
             )
             for outbound in item.outbounds:
                 self.link(item, outbound, receipts[outbound.id])
+                note = await note_write(self._context, self._flow, item.event, receipts[outbound.id])
+                self.draft.cells += [note] if note is not None else []
         refusal = await self.commit()
         while refusal is not None and isinstance(refusal.guard, Link):
             await self._make_alias(refusal.guard)

@@ -11,6 +11,7 @@ from crossdock.core.keys import native_key
 from crossdock.core.message import Message
 from crossdock.core.store import Store
 from crossdock.core.xref import CrossReference
+from crossdock.engine.merging import decisions
 from crossdock.engine.scan import that_mention
 
 MOST_SCANNED = 200_000
@@ -32,6 +33,8 @@ class Story:
     attempts: Mapping[str, Sequence[Attempt]]
     """exchange id → each time it was sent"""
     references: tuple[CrossReference, ...]
+    decisions: Mapping[str, str]
+    """event id → how what a system told of a shared entity was decided"""
 
 
 async def trace(store: Store, wanted: str, connections: Iterable[str]) -> Story | None:
@@ -83,7 +86,15 @@ async def _story(store: Store, found: Sequence[Event], alone: Sequence[Message])
         exchanges,
         attempts,
         tuple(sorted(references, key=lambda one: one.updated_at)),
+        await _decisions(store, ordered),
     )
+
+
+async def _decisions(store: Store, events: Sequence[Event]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for model, key in dict.fromkeys((event.model, event.key) for event in events):
+        found |= await decisions(store, model, key)
+    return found
 
 
 async def _journals(

@@ -14,6 +14,7 @@ from crossdock.models.bundle import bundled
 from crossdock.models.canonical import without_nulls
 from crossdock.models.extension import extended, extension_problems
 from crossdock.models.files import Document
+from crossdock.models.owners import Owner, owners_of, parted
 from crossdock.models.rules import broken_rules
 from crossdock.models.schema import Schema, SchemaError
 from crossdock.models.violation import nearest
@@ -29,10 +30,14 @@ class UnknownModel(CrossdockError):
 class Model(Schema):
     """What the `data` of an event of this model holds."""
 
-    def __init__(self, name: str, major: int, source: Mapping[str, Any]) -> None:
+    def __init__(
+        self, name: str, major: int, source: Mapping[str, Any], owners: Mapping[str, Owner] | None = None
+    ) -> None:
         super().__init__(source)
         self.name = name
         self.major = major
+        self.owners = owners
+        """field → whose word holds, where several systems change it; None = the model's file says nothing of it"""
 
     @property
     def id(self) -> str:
@@ -93,19 +98,23 @@ def load_models(extra_dir: Path | None = None) -> Models:
     """
     sources = dict(_shipped())
     documents: dict[tuple[str, int], Document] = {}
+    owners: dict[tuple[str, int], Mapping[str, Owner]] = {}
     problems: list[Problem] = []
     for path in sorted(extra_dir.glob("*.yaml")) if extra_dir and extra_dir.is_dir() else ():
         try:
             document = Document.read(path, f"{path.parent.name}/{path.name}")
             identity = _identity(document, sources)
-            sources[identity] = _taken(document, sources.get(identity))
+            said, owned = parted(document)
+            sources[identity] = _taken(document, said, sources.get(identity))
             documents[identity] = document
+            if owned is not None:
+                owners[identity] = owners_of(document, owned, sources[identity])
         except ProjectError as error:
             problems += error.problems
     models = []
     for (name, major), source in sources.items():
         try:
-            models.append(Model(name, major, bundled(source)))
+            models.append(Model(name, major, bundled(source), owners.get((name, major))))
         except SchemaError as error:
             problems.append(documents[name, major].problem(error.path, error.what))
     if problems:
@@ -141,9 +150,9 @@ def _identity(document: Document, known: Mapping[tuple[str, int], Any]) -> tuple
     return name, major
 
 
-def _taken(document: Document, model: Mapping[str, Any] | None) -> dict[str, Any]:
+def _taken(document: Document, said: dict[str, Any], model: Mapping[str, Any] | None) -> dict[str, Any]:
     """The model that the file describes, alone or by extending `model`."""
-    broken = list(extension_problems(model, document.data) if model else broken_rules(document.data))
+    broken = list(extension_problems(model, said) if model else broken_rules(said))
     if broken:
         raise ProjectError([document.problem(path, what) for path, what in broken])
-    return extended(model, document.data) if model else document.data
+    return extended(model, said) if model else said

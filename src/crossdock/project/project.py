@@ -18,6 +18,7 @@ from crossdock.project.files import Environment, Environments, HubFile
 from crossdock.project.flows import FlowBuilder
 from crossdock.project.guarantee import FlowReport, report_of
 from crossdock.project.needs import unmet_needs
+from crossdock.project.owners import owner_problems, owners_in
 from crossdock.project.programs import Programs
 from crossdock.project.settings import HubSettings, hub_settings, retention_problems, store_problems
 from crossdock.project.sources import Source, Sources, read_sources
@@ -69,6 +70,7 @@ def check_project(folder: Path, environment: str = "production", *, overrides: O
     problems = list(sources.problems)
     problems += retention_problems(sources.hub)
     problems += store_problems(sources.hub)
+    problems += owner_problems(sources)
     problems += _override_problems(sources, sources.hub)
     problems += egress_problems(sources.hub, environment, sources.connections, overrides or {})
     connections, flows = _built(sources, sources.hub, environment, overrides or {}, problems)
@@ -85,6 +87,7 @@ def check_project(folder: Path, environment: str = "production", *, overrides: O
         connections=connections,
         flows=flows,
         models={model.name: model for model in sources.models if model.major == 1},
+        owners=owners_in(sources.models),
         retention_s=_retention(hub),
     )
     setup: Environment = getattr(hub.environments, environment)
