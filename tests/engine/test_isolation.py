@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crossdock.core.connector import Call, ConnectionSettings, Hydrate, Steps
+from crossdock.core.connector import Call, ConnectionSettings, Hydrate, Limit, Steps
 from crossdock.core.flow import Connection, Flow, Landscape
 from crossdock.core.verdict import Done
 from crossdock.core.wire import Http, Response
@@ -162,22 +162,32 @@ def test_records_of_a_platform_that_is_down_are_waited_for() -> None:
     on_stage(play, landscape(flow("put")))
 
 
-def test_a_hydrate_that_returns_nothing_quarantines_its_message() -> None:
-    world = landscape(flow("put"))
+READS = {
+    "returns nothing": lambda: (yield Call("read", Http("GET", f"{BASE}/find/x"))),
+    "asks for nothing": lambda: (yield None),
+    "costs no number": lambda: (yield Call("read", Http("GET", f"{BASE}/find/x"), cost={"requests": "one"})),  # type: ignore[dict-item]
+}
 
-    class Nothing(Hydrate):
+
+@pytest.mark.parametrize("what", READS)
+def test_whatever_a_hydrate_does_quarantines_its_message_at_worst(what: str) -> None:
+    class Absurdly(Hydrate):
         name = "thing"
 
         def fetch(self, parts: Mapping[str, str]) -> Any:
-            yield Call("read", Http("GET", f"{BASE}/find/x"))
+            yield from READS[what]()
 
-    world.connections["in"].connector.hydrates["thing"] = Nothing()  # type: ignore[index]
+    made = landscape(flow("put"))
+    limited = FakeConnector(ConnectionSettings())
+    limited.limits = [Limit("requests", 100.0, 10.0)]
+    limited.hydrates = {"thing": Absurdly()}
+    connections = {**made.connections, "in": Connection("in", limited, made.connections["in"].inlets)}
 
     async def play(here: Stage) -> None:
         await here.send({"id": "a", "topic": "thing.id", "about": "1"}, {"id": "b", "value": "good"})
         await here.settle()
         assert await here.states() == {"delivered": 1}
         (message,) = [m for m in await here.store.messages(connection="in") if m.state == "quarantined"]
-        assert "made no records" in message.reason
+        assert "the connector's code for" in message.reason
 
-    on_stage(play, world)
+    on_stage(play, Landscape("t", "test", connections, made.flows, made.models))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from crossdock.core.connector import Pause, Steps
-from crossdock.core.errors import ForAPerson
+from crossdock.core.errors import ForAPerson, StoreError
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
@@ -32,18 +32,18 @@ async def run_reads(
     while True:
         try:
             step = steps.send(answer)
+            if isinstance(step, Pause):
+                await context.clock.sleep(step.wait_s)
+                answer = None
+                continue
+            verdict = (await exchanger.send(connection, step, deadline_s=deadline_s)).verdict
         except StopIteration as stop:
             result: T = stop.value
             return result
-        except ForAPerson:
+        except (ForAPerson, StoreError):
             raise
         except Exception:
             raise ForAPerson(bug_in(what)) from None
-        if isinstance(step, Pause):
-            await context.clock.sleep(step.wait_s)
-            answer = None
-            continue
-        verdict = (await exchanger.send(connection, step, deadline_s=deadline_s)).verdict
         if not isinstance(verdict, Done | Items):
             raise ReadFailed(verdict)
         answer = verdict
