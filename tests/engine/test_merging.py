@@ -118,7 +118,7 @@ def world(owner: Mapping[str, str] | None) -> Landscape:
         for name in (BOOKS, LEADS)
     ]
     owners = {} if owner is None else {"thing": owner}
-    return Landscape("two", "test", connections, {one.name: one for one in flows}, {"thing": AnyValue()}, owners)
+    return Landscape("two", "test", connections, {one.name: one for one in flows}, {"thing": AnyValue()}, owners=owners)
 
 
 async def rests(here: Stage, systems: Systems, most: int = 60) -> None:

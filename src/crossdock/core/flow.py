@@ -115,10 +115,10 @@ class Landscape:
     flows: Mapping[str, Flow]
     models: Mapping[str, Canon]
     """by name"""
-    owners: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """model → field → the connection whose word holds; only of models that several systems change"""
     retention_s: Mapping[str, float] = field(default_factory=dict)
     """payloads, messages, events, effects"""
+    owners: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """model → field → the connection whose word holds; only of models that several systems change"""
 
 
 def inputs_of(outputs: Sequence[Any], *, each: bool) -> dict[str, Any]:
