@@ -148,6 +148,7 @@ class Leases:
                 gained[lane] = has
             elif has is not None and (has.position < stood.get(lane, 0) or not self._is_settled(lane)):
                 self._held[lane] = has
+                self._context.signals.heard(_signal(lane))
         for lane in lost:
             self._leased.pop(lane)
             self._held.pop(lane, None)
