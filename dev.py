@@ -5,6 +5,7 @@
   test   [ARGS]       run the tests                               (pytest ARGS)
   check  [--fix]      lint, format, types, layers; --fix mends what a machine can
   chaos  [ARGS]       crashes, faults and planted bugs            (chaos --help)
+  services [COMMAND]  start the servers that some tests need, for COMMAND or until Ctrl-C
   bench  NAME [ARGS]  run bench/NAME.py; without NAME, list them
   lock   [ARGS]       write requirements/*.txt anew from pyproject.toml (uv pip compile ARGS, e.g. --upgrade)
 
@@ -281,6 +282,11 @@ def test(arguments: list[str]) -> NoReturn:
     become(PYTHON, "-m", "pytest", *arguments)
 
 
+def services(arguments: list[str]) -> NoReturn:
+    prepare(TO_DEVELOP)
+    become(PYTHON, "-m", "crossdock.testing.services", *arguments)
+
+
 def check(arguments: list[str]) -> NoReturn:
     if arguments not in ([], ["--fix"]):
         stop(f"dev.py check takes --fix or nothing, not {' '.join(arguments)}")
@@ -352,7 +358,15 @@ def requirements_digest() -> str:
 
 
 def main() -> NoReturn:
-    commands = {"demo": demo, "test": test, "check": check, "chaos": chaos, "bench": bench, "lock": lock}
+    commands = {
+        "demo": demo,
+        "test": test,
+        "services": services,
+        "check": check,
+        "chaos": chaos,
+        "bench": bench,
+        "lock": lock,
+    }
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if name in ("-h", "--help", "help"):
         print(__doc__)

@@ -21,6 +21,8 @@ from typing import Any, Self
 POSTGRES = "CROSSDOCK_TEST_POSTGRES"
 """The url of a database that tests may empty."""
 HOW = f"no PostgreSQL: install it (apt-get install postgresql), or set {POSTGRES} to the url of an empty database"
+GUARD = 'read -r _; [ -z "$_" ] && kill -QUIT "$1" && sleep 1 && rm -rf "$2"'
+"""A shell that waits for us; where we end without a word, so do the server and its folder."""
 STARTS_S = 30.0
 STOPS_S = 30.0
 
@@ -38,6 +40,7 @@ class Postgres:
         self._user = _unprivileged()
         self._folder = Path(tempfile.mkdtemp(prefix="xd-pg-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._options = [] if durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
         self.url = f"postgresql://hub@/postgres?host={self._folder}"
         try:
@@ -67,6 +70,8 @@ class Postgres:
                 stdout=log,
                 stderr=log,
             )
+        guard = ["sh", "-c", GUARD, "guard", str(self._process.pid), str(self._folder)]
+        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
         ends_at = time.monotonic() + STARTS_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > ends_at:
@@ -76,6 +81,9 @@ class Postgres:
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: fast, with a checkpoint. SIGQUIT: as if the machine had failed; the next start recovers."""
         process, self._process = self._process, None
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.communicate(b"well\n")
         if process is None:
             return
         process.send_signal(how)
