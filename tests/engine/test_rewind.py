@@ -29,3 +29,21 @@ def test_a_flow_set_back_after_a_clean_up_reads_what_is_left_and_its_sums_agree(
             assert here.platform.effects == ["old", "new"]
 
     run_virtually(play())
+
+
+def test_g27_a_flow_set_back_makes_no_effect_again_though_another_flow_keeps_the_event() -> None:
+    kept = dict.fromkeys(("payloads", "messages", "events", "effects"), 60.0)
+
+    async def play() -> None:
+        async with stage(replace(landscape(flow("put"), flow("create_only")), retention_s=kept)) as here:
+            here.platform.faults["/create"] = ["lost_after"]
+            await here.send({"id": "a", "value": "v"})
+            await here.settle()
+            assert await here.states("create_only") == {"held": 1}
+            await here.clock.sleep(100.0)
+            await Retention(here.hub.context).once()
+            await here.hub.rewind("put", "anna")
+            await here.settle()
+            assert here.platform.effects == ["v", "v"], "one of each flow"
+
+    run_virtually(play())

@@ -75,9 +75,11 @@ async def _prune_events(connection: Any, before: float, limit: int) -> int:
 
 
 async def _prune_effects(connection: Any, before: float, limit: int) -> int:
-    """Settled deliveries, their effects, exchanges and attempts. A batch's journal stays until its last one goes."""
+    """Settled deliveries whose event is gone, their effects, exchanges and attempts: a flow that is set back
+    knows again what it has delivered. A batch's journal stays until its last one goes."""
     rows = await connection.fetch(
         f"DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE NOT ({UNSETTLED}) AND settled_at < $1"
+        " AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = deliveries.event_id)"
         " ORDER BY seq LIMIT $2) RETURNING id, batch, flow, state",
         before,
         limit,

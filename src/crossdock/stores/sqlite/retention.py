@@ -118,11 +118,13 @@ def _prune_events(cursor: apsw.Cursor, _: Writer, before: float, limit: int) -> 
 
 
 def _prune_effects(cursor: apsw.Cursor, _: Writer, before: float, limit: int) -> int:
-    """Settled deliveries, their effects, exchanges and attempts. A batch's journal stays until its last one goes."""
+    """Settled deliveries whose event is gone, their effects, exchanges and attempts: a flow that is set back
+    knows again what it has delivered. A batch's journal stays until its last one goes."""
     young = _first_young(cursor, "deliveries", "planned_at", before)
     rows: list[tuple[Any, ...]] = cursor.execute(
         "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE seq < ? AND settled_at < ?"
-        " AND stage = 2 ORDER BY seq LIMIT ?)"
+        " AND stage = 2 AND NOT EXISTS (SELECT 1 FROM events WHERE events.place = deliveries.place)"
+        " ORDER BY seq LIMIT ?)"
         " RETURNING id, batch, flow, state",
         (young, before, limit),
     ).fetchall()

@@ -83,12 +83,18 @@ class Retention:
     async def test_settled_deliveries_go_with_their_journal(self, store: Store) -> None:
         old = await self._delivery(store, "old", DeliveryState.DELIVERED)
         young = await self._delivery(store, "young", DeliveryState.DELIVERED, 20.0)
-        assert await store.prune({"effects": 15.0}, 100) == {"effects": 1}
+        assert await store.prune({"events": 15.0, "effects": 15.0}, 100) == {"events": 2, "effects": 1}
         assert list(await store.deliveries([old.id, young.id])) == [young]
         assert [row.batch for row in await store.exchanges([old.id, young.id])] == [young.id]
         assert [row.delivery_id for row in await store.effects([old.id, young.id])] == [young.id]
         assert list(await store.attempts([a.exchange("old", "").id])) == []
         assert len(await store.attempts([a.exchange("young", "").id])) == 1
+
+    async def test_g27_a_settled_delivery_stays_while_its_event_can_be_read_again(self, store: Store) -> None:
+        settled = await self._delivery(store, "1", DeliveryState.DELIVERED)
+        await commit(store, "w", deliveries=(a.delivery("2", of="1", flow="other", key="1", state=DeliveryState.HELD),))
+        assert await store.prune(EVERYTHING, 100) == {"payloads": 0, "messages": 0, "events": 0, "effects": 0}
+        assert list(await store.deliveries([settled.id])) == [settled]
 
     async def test_nothing_open_held_or_dead_is_ever_removed(self, store: Store) -> None:
         rows = {state: await self._delivery(store, state, state) for state in DeliveryState}
