@@ -43,7 +43,9 @@ class Operator:
     async def delivery(self, delivery_id: str) -> Delivery:
         rows = await self._context.store.deliveries([delivery_id])
         if not rows:
-            raise UsageError(f"no delivery {delivery_id}", hint="list them: crossdock dead-letters list, crossdock holds list")
+            raise UsageError(
+                f"no delivery {delivery_id}", hint="list them: crossdock dead-letters list, crossdock holds list"
+            )
         return rows[0]
 
     async def retry(self, row: Delivery) -> None:
