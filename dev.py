@@ -313,6 +313,7 @@ def check(arguments: list[str]) -> NoReturn:
 def chaos(arguments: list[str]) -> NoReturn:
     prepare(TO_DEVELOP)
     os.chdir(ROOT)
+    os.environ["PYTHONHASHSEED"] = "0"  # sets are walked in the same order each time: a seed repeats its run
     become(PYTHON, "-m", "crossdock.testing.chaos", *arguments)
 
 

@@ -29,8 +29,8 @@ def know_lives() -> None:
         task = asyncio.Task(work, loop=loop, context=context)
         life = _LIFE.get() if context is None else context.get(_LIFE)
         if life is not None:
-            life.tasks.add(task)
-            task.add_done_callback(life.tasks.discard)
+            life.tasks[task] = None
+            task.add_done_callback(lambda done: life.tasks.pop(done, None))
         return task
 
     asyncio.get_running_loop().set_task_factory(factory)
@@ -46,7 +46,8 @@ class Life:
         self._left = ends_at[1] if ends_at else 0
         self._going = asyncio.Event()
         self._going.set()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], None] = {}
+        """in the order in which they were begun, so that a run can be repeated"""
         self.dead = asyncio.Event()
         self.died_at = ""
         """the crash point; "" = it was killed at a moment, or is alive"""
@@ -89,7 +90,7 @@ class Life:
     async def end(self) -> None:
         """Kills it."""
         self.dead.set()
-        tasks = set(self.tasks)
+        tasks = list(self.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
