@@ -238,3 +238,37 @@ def test_who_connects_while_the_old_tokens_are_renewed_is_who_the_hub_speaks_as(
             assert (await here.hub.exchanger.credentials.get("out")).get("access_token") == "access-7"
 
     run_virtually(play())
+
+
+class WithKey(FakeConnector):
+    """An API key, which only a person renews."""
+
+    def sign(self, request: Http, credential: Credential, civil: float, nonce: str) -> Http:
+        return request.with_headers(("authorization", credential.get("api_key")))
+
+
+class Locked(FakePlatform):
+    def _play(self, request: Http) -> Response:
+        if dict(request.headers).get("authorization") != "good":
+            return Response(401, JSON, b"{}")
+        return super()._play(request)
+
+
+def test_a_key_that_is_set_while_the_old_one_is_being_refused_pauses_nothing() -> None:
+    async def play() -> None:
+        connector = WithKey(ConnectionSettings())
+        made = landscape(flow("put", connector=connector))
+        connections = {**made.connections, "out": Connection("out", connector)}
+        locked = Landscape("t", "test", connections, made.flows, made.models)
+        async with stage(locked, platform=Locked(delay_s=5.0)) as here:
+            vault = vault_of(here)
+            vault.held["out"] = Credential({"api_key": Secret("old")}, account="fake.example")
+            await here.send({"id": 1, "value": "v"})
+            await here.clock.sleep(2.0)
+            vault.held["out"] = Credential({"api_key": Secret("good")}, account="fake.example")
+            await here.hub.credential_changed("out")
+            await here.settle(within_s=120.0)
+            assert here.platform.effects == ["v"]
+            assert not here.hub.context.paused
+
+    run_virtually(play())

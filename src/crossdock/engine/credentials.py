@@ -62,12 +62,8 @@ class Credentials:
         """Renews the tokens, one caller at a time; the others get what the first one got. The new pair is durable
         before its first use, and what a person has connected meanwhile comes before it. Raises CredentialError when a
         person must act, NotRenewed when the platform is away."""
-        connector = self._context.connection(connection).connector
-        if not connector.refreshes:
-            raise CredentialError(
-                f"{connection}: the platform refuses the credentials",
-                hint=f"set them anew: crossdock secrets set {connection}",
-            )
+        if not self._context.connection(connection).connector.refreshes:
+            return await self._set_anew(connection, used)
         async with self._locks.setdefault(connection, asyncio.Lock()):
             held = self._held.known(connection)
             if held is not None and held != used:
@@ -80,6 +76,16 @@ class Credentials:
                 )
             async with self._alone(connection):
                 return await self._renewed(connection, used, now)
+
+    async def _set_anew(self, connection: str, used: Credential) -> Credential:
+        """A person may have done so already, while the request with the old one was under way."""
+        stored = await self._held.read(connection)
+        if stored != used:
+            return stored
+        raise CredentialError(
+            f"{connection}: the platform refuses the credentials",
+            hint=f"set them anew: crossdock secrets set {connection}",
+        )
 
     async def _renewed(self, connection: str, used: Credential, now: float) -> Credential:
         connector = self._context.connection(connection).connector
