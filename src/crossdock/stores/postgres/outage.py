@@ -24,7 +24,7 @@ def is_lost(error: BaseException) -> bool:
         asyncpg.InternalClientError,
         asyncpg.PostgresConnectionError,
         asyncpg.OperatorInterventionError,
-        asyncpg.TooManyConnectionsError,
+        asyncpg.InsufficientResourcesError,  # too many connections, no memory, a full disk
         asyncpg.IdleInTransactionSessionTimeoutError,
     )
     return isinstance(error, gone) and not isinstance(error, ValueError | StoreError)
