@@ -1,4 +1,4 @@
-"""Two systems that undo each other's changes are stopped: a record that comes back changed, again and again, at once."""
+"""Two systems that undo each other's changes are stopped: a record comes back changed, again and again, at once."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Note(Struct):
 
 
 class Notes(Struct):
-    """What the hub has written of one entity at one connection. Its own cell: who delivers writes it, and nobody else."""
+    """What the hub has written of one entity at one connection. A cell of its own: only who delivers writes it."""
 
     number: int = 0
     last: list[Note] = field(default_factory=list)
