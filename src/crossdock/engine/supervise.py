@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from crossdock.core import crash, json
@@ -28,6 +29,8 @@ from crossdock.engine.retain import Retention
 from crossdock.engine.signals import LEASES
 
 CREDENTIAL_CHECK_S = 5.0
+
+Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Hub:
@@ -75,27 +78,27 @@ class Hub:
             self._tasks.append(self._watched(deliverer.run()))
         self._tasks.append(self._watched(self.leases.run()))
         self._tasks.append(self._watched(self._mind_credentials()))
-        self._reading += [self._watched(run) for run in runs]
+        self._reading += [self._watched(run()) for run in runs]
         self.ready = True
 
-    def _receiving(self) -> Iterator[Coroutine[Any, Any, None]]:
+    def _receiving(self) -> Iterator[Run]:
         if self.context.role == "deliver":
             return
         for poller in self.pollers:
             self.leases.serve([poller.lane], "receive")
-            yield poller.run()
+            yield poller.run
 
-    def _delivering(self) -> Iterator[Coroutine[Any, Any, None]]:
+    def _delivering(self) -> Iterator[Run]:
         if self.context.role == "receive":
             return
         for normaliser in self.normalisers.values():
             self.leases.serve(normaliser.lanes, "deliver")
-            yield normaliser.run()
+            yield normaliser.run
         for planner in self.planners.values():
             self.leases.serve(planner.lanes, "deliver", self.deliverers[planner.flow.name])
-            yield planner.run()
+            yield planner.run
         self.leases.serve([self.retention.lane], "deliver")
-        yield self.retention.run(self.leases)
+        yield partial(self.retention.run, self.leases)
 
     def failing_polls(self) -> Mapping[str, str]:
         """`connection/poll` → why its last page could not be had."""
