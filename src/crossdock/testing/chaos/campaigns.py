@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crossdock.testing.chaos import disk, kills
+from crossdock.testing.chaos import disk, kills, workers
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.simulate import Simulation, simulate
 from crossdock.testing.chaos.weather import Fault
@@ -65,10 +65,12 @@ CAMPAIGNS: dict[str, Campaign] = {
     for one in (
         Campaign("F1", "kill -9 of a real hub at every named point", kills.kills, least=kills.SEEDS, alone=True),
         Campaign("F2", "kill -9 of a real hub at random moments under load", kills.moments, least=2, alone=True),
+        Campaign("F2P", "kill -9 of one of several workers", workers.killed, alone=True, lacks=workers.lacks),
         Campaign("F3", "power cuts at any write of the store", lambda seed: disk.power_cuts(seed, 20), least=3),
         Campaign("F4", "a write or flush of the store fails", lambda seed: disk.faults(seed, 5), least=4),
         Campaign("F7", "each kind of fault alone, at every effect class", _faults, least=60),
         Campaign("F9", "wall clock jumps of up to 48 hours", _clocks, least=30),
+        Campaign("F11", "PostgreSQL fails under several workers", workers.outages, alone=True, lacks=workers.lacks),
         Campaign("F13", "token renewal, with kills around it", _tokens, least=30),
         Campaign("F15", "a hub that stands still until another has its place", _zombies, least=30),
         Campaign("F18", "seeded simulation: everything at once", simulate, least=100),
