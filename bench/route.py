@@ -1,10 +1,13 @@
 """How fast an event goes the whole way: webhook with HMAC → durable → map → HTTP out → outcome recorded.
 
-    python bench/route.py [--seconds N] [--json]
+    python bench/route.py [--seconds N] [--json] [--store postgresql [--workers 1,2,4]]
 
 Beside it, in the same run: a bare uvicorn endpoint that takes the same requests, and a bare aiohttp client that posts
 the same bodies to the same sink. `ratio` is the hub's events/s over the slower of the two. Latencies are end to end,
 from the webhook's first byte to the request's arrival at the sink, at half of the measured rate.
+
+On PostgreSQL (a server of its own, durable) also a bare insert, claim and complete of the same bodies, each step
+a commit: one event at a time on 16 connections, and 64 at a time. `to_cycle` is the hub's events/s over the former.
 """
 
 from __future__ import annotations
@@ -21,9 +24,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import uvloop
+from _cycle import bare_cycle
 from _hub import RunningHub, free_port, write_project
 from _wire import open_senders, open_sink, order, percentile, signed_post
+
+from crossdock.stores.postgres.opening import SCHEMA
+from crossdock.testing.services import Postgres
 
 CONNECTIONS = 32
 BACKLOG = 1024
@@ -184,28 +192,59 @@ async def _listening(port: int) -> None:
 async def measure(seconds: float) -> dict[str, float]:
     seen = Seen()
     server, sink = await open_sink(seen.took)
+    figures = await hub_alone(seen, sink, seconds)
+    server_per_s = await bare_server(seconds)
+    client_per_s = await bare_client(sink, seconds)
+    server.close()
+    return {
+        **figures,
+        "ratio": round(figures["events_per_s"] / min(server_per_s, client_per_s), 3),
+        "bare_server_per_s": round(server_per_s),
+        "bare_client_per_s": round(client_per_s),
+    }
+
+
+async def measure_workers(seconds: float, amounts: list[int]) -> dict[str, float]:
+    seen = Seen()
+    server, sink = await open_sink(seen.took)
+    figures: dict[str, float] = {}
+    with Postgres(durable=True) as postgres:
+        body = order(next(NUMBERS), time.time())
+        one = await bare_cycle(postgres.url, body, seconds, 1)
+        many = await bare_cycle(postgres.url, body, seconds, 64)
+        for workers in amounts:
+            await _emptied(postgres.url)
+            found = await hub_alone(seen, sink, seconds, postgres.url, "--workers", str(workers))
+            found["to_cycle"] = round(found["events_per_s"] / one, 3)
+            figures |= {f"{workers}_workers_{name}": value for name, value in found.items()}
+    server.close()
+    return {**figures, "bare_cycle_per_s": round(one), "bare_cycle_of_64_per_s": round(many)}
+
+
+async def _emptied(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    await connection.close()
+
+
+async def hub_alone(seen: Seen, sink: int, seconds: float, store: str = "", *arguments: str) -> dict[str, float]:
+    seen.latencies_s.clear()
     with tempfile.TemporaryDirectory(prefix="crossdock-bench-") as name:
         folder, port = Path(name), free_port()
-        write_project(folder, port=port, sink=sink)
-        with RunningHub(folder, port) as hub:
+        write_project(folder, port=port, sink=sink, store=store)
+        with RunningHub(folder, port, *arguments) as hub:
             await flat_out(port, seen, min(seconds, 1.0))
             cpu_before = hub.cpu_s()
             events_per_s, events = await flat_out(port, seen, seconds)
             cpu_s = hub.cpu_s() - cpu_before
             await at_rate(port, seen, events_per_s / 2, seconds)
             memory_bytes = hub.memory_bytes()
-    server_per_s = await bare_server(seconds)
-    client_per_s = await bare_client(sink, seconds)
-    server.close()
     return {
         "events_per_s": round(events_per_s),
-        "ratio": round(events_per_s / min(server_per_s, client_per_s), 3),
         "p50_ms": round(percentile(seen.latencies_s, 0.5) * 1000, 2),
         "p99_ms": round(percentile(seen.latencies_s, 0.99) * 1000, 2),
         "cpu_s_per_1000": round(cpu_s / events * 1000, 3),
         "memory_mib": round(memory_bytes / 2**20),
-        "bare_server_per_s": round(server_per_s),
-        "bare_client_per_s": round(client_per_s),
     }
 
 
@@ -213,11 +252,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=8.0, help="for each of the four measurements")
     parser.add_argument("--json", action="store_true", help="only the last line")
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--workers", default="1,2,4", help="on PostgreSQL: so many, one hub after another")
     options = parser.parse_args()
-    figures = uvloop.run(measure(options.seconds))
+    if options.store == "sqlite":
+        figures = uvloop.run(measure(options.seconds))
+    else:
+        amounts = [int(amount) for amount in options.workers.split(",")]
+        figures = uvloop.run(measure_workers(options.seconds, amounts))
     if not options.json:
         for name, value in figures.items():
-            print(f"{name:>20}  {value}")
+            print(f"{name:>26}  {value}")
     print(json.dumps(figures))
 
 

@@ -76,7 +76,7 @@ async def _references(
         for reference in REFERENCE.all(await connection.fetch(query, *triples)):
             facts.references[reference.account, reference.model, reference.key] = reference
     if triples := _columns(remotes):
-        query = f"SELECT a, b, c, key {_BY_TRIPLE} JOIN cross_references ON (account, model, remote_id) = (a, b, c)"
+        query = f"SELECT a, b, c, key {_BY_TRIPLE} JOIN cross_references ON (remote_id, account, model) = (c, a, b)"
         for account, model, remote_id, key in await connection.fetch(query, *triples):
             facts.remotes[account, model, remote_id] = key
 

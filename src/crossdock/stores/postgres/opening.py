@@ -23,6 +23,10 @@ SETTINGS = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
+    # All that the hub asks has an index. A plan that was made while the tables were empty is kept while they fill.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
     "jit": "off",
 }
 
@@ -43,6 +47,10 @@ async def connect_alone(url: str) -> Any:
     return await driver().connect(url, command_timeout=ANSWER_S, server_settings=SETTINGS)
 
 
+async def _as_it_is(_: Any) -> None:
+    """Nothing that the store does outlives its transaction: what the pool would undo costs a round trip each time."""
+
+
 async def connect(url: str) -> Any:
     """An asyncpg pool on the migrated schema. Raises StoreError."""
     asyncpg = driver()
@@ -53,6 +61,7 @@ async def connect(url: str) -> Any:
             max_size=MOST_CONNECTIONS,
             command_timeout=ANSWER_S,
             server_settings=SETTINGS,
+            reset=_as_it_is,
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise StoreError(

@@ -151,9 +151,15 @@ async def deliveries(
     return DELIVERY.all(await connection.fetch(query, *where.values))
 
 
-async def next_of_key(connection: Any, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
+def _to_do(past_dead: bool) -> str:
+    return f"{UNSETTLED} AND state <> 'dead'" if past_dead else UNSETTLED
+
+
+async def next_of_key(
+    connection: Any, flow: str, partitionkey: str, after_number: int, past_dead: bool = False
+) -> Delivery | None:
     query = (
-        f"SELECT {DELIVERY.select} FROM deliveries WHERE {UNSETTLED} AND flow = $1 AND partitionkey = $2"
+        f"SELECT {DELIVERY.select} FROM deliveries WHERE {_to_do(past_dead)} AND flow = $1 AND partitionkey = $2"
         " AND number > $3 ORDER BY number, seq LIMIT 1"
     )
     row = await connection.fetchrow(query, flow, partitionkey, after_number)
@@ -161,11 +167,15 @@ async def next_of_key(connection: Any, flow: str, partitionkey: str, after_numbe
 
 
 async def heads_of_keys(
-    connection: Any, flow: str, limit: int, partitions: Collection[int] | None = None
+    connection: Any,
+    flow: str,
+    limit: int,
+    partitions: Collection[int] | None = None,
+    past_dead: bool = False,
 ) -> list[Delivery]:
     query = (
         f"SELECT {DELIVERY.select} FROM (SELECT DISTINCT ON (partitionkey) * FROM deliveries"
-        f" WHERE {UNSETTLED} AND flow = $1 AND ($3::smallint[] IS NULL OR partition = ANY($3))"
+        f" WHERE {_to_do(past_dead)} AND flow = $1 AND ($3::smallint[] IS NULL OR partition = ANY($3))"
         " ORDER BY partitionkey, number, seq) AS head ORDER BY seq LIMIT $2"
     )
     rows = await connection.fetch(query, flow, limit, None if partitions is None else list(partitions))

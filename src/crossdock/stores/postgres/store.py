@@ -203,13 +203,15 @@ class PostgresStore:
             reads.deliveries, ids, event_ids, flow, states, waiting_for, partitionkey, partitions, limit
         )
 
-    async def next_of_key(self, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
-        return await self._ask(reads.next_of_key, flow, partitionkey, after_number)
+    async def next_of_key(
+        self, flow: str, partitionkey: str, after_number: int, *, past_dead: bool = False
+    ) -> Delivery | None:
+        return await self._ask(reads.next_of_key, flow, partitionkey, after_number, past_dead)
 
     async def heads_of_keys(
-        self, flow: str, limit: int, partitions: Collection[int] | None = None
+        self, flow: str, limit: int, partitions: Collection[int] | None = None, *, past_dead: bool = False
     ) -> Sequence[Delivery]:
-        return await self._ask(reads.heads_of_keys, flow, limit, partitions)
+        return await self._ask(reads.heads_of_keys, flow, limit, partitions, past_dead)
 
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
         query = f"SELECT {EXCHANGE.select} FROM exchanges WHERE batch = ANY($1::text[]) ORDER BY seq"  # noqa: S608

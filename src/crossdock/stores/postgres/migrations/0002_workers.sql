@@ -12,3 +12,7 @@ CREATE TABLE workers (
   role text NOT NULL,
   until double precision NOT NULL
 );
+
+-- By the remote id first: else a look-up by key may be planned over all of an account's records.
+ALTER TABLE cross_references DROP CONSTRAINT cross_references_account_model_remote_id_key;
+ALTER TABLE cross_references ADD UNIQUE (remote_id, account, model) DEFERRABLE INITIALLY DEFERRED;
