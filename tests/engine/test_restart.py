@@ -106,3 +106,42 @@ def test_what_waits_for_a_need_is_told_in_the_next_life_too(tmp_path: Path) -> N
             assert platform.effects == ["customer", "order"]
 
     run_virtually(lives())
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_on_dead_skip_lets_the_key_go_on_in_the_next_life_too(tmp_path: Path, waits: bool) -> None:
+    async def play() -> None:
+        world = landscape(flow("create_with_key", on_dead="skip"))
+        async with stage(world, path=tmp_path / "hub.db", crash=waits) as here:
+            here.platform.faults["/create"] = [422, "refused", "refused"]
+            await here.send({"id": 1, "about": "a", "value": "dead"})
+            await here.settle()
+            if waits:
+                await here.send({"id": 2, "about": "a", "value": "second", "version": "2"})
+                await here.clock.sleep(1.0)
+        async with stage(world, path=tmp_path / "hub.db", clock=here.clock) as here:
+            await here.send({"id": 3, "about": "a", "value": "third", "version": "3"})
+            await here.settle(within_s=120.0)
+            assert here.platform.effects == (["second", "third"] if waits else ["third"])
+
+    run_virtually(play())
+
+
+def test_however_many_are_dead_and_skipped_the_flow_goes_on_in_the_next_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.engine.deliver.MOST_LINES", 10)
+
+    async def play() -> None:
+        world = landscape(flow("create_with_key", on_dead="skip"))
+        async with stage(world, path=tmp_path / "hub.db") as here:
+            here.platform.faults["/create"] = [422] * 30
+            for number in range(30):
+                await here.send({"id": number, "value": "dead"})
+            await here.settle()
+        async with stage(world, path=tmp_path / "hub.db", clock=here.clock) as here:
+            await here.send({"id": "x", "value": "alive"})
+            await here.settle(within_s=120.0)
+            assert here.platform.effects == ["alive"]
+
+    run_virtually(play())

@@ -83,6 +83,7 @@ QUERIES: dict[str, Callable[[Any], object]] = {
     "deliveries of a key that wait": lambda c: deliveries(c, flow="f", partitionkey="k", states=[D.WAITING, D.DEAD]),
     "next of key": lambda c: reads.next_of_key(c, "f", "k", 1),
     "heads of keys": lambda c: reads.heads_of_keys(c, "f", 10),
+    "heads of keys, past the dead": lambda c: reads.heads_of_keys(c, "f", 10, past_dead=True),
     "oldest open": lambda c: reads.oldest_open(c, "f"),
     "exchanges": lambda c: reads.exchanges(c, ["b"]),
     "effects": lambda c: reads.effects(c, ["d"]),

@@ -139,15 +139,18 @@ class Store(Protocol):
         """Those that match all that is given, in (partition, number) order."""
         ...
 
-    async def next_of_key(self, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
-        """The first delivery of this key after that number that is not settled (any state but the final three)."""
+    async def next_of_key(
+        self, flow: str, partitionkey: str, after_number: int, *, past_dead: bool = False
+    ) -> Delivery | None:
+        """The first delivery of this key after that number that is not settled (any state but the final three), nor
+        dead if that is passed over."""
         ...
 
     async def heads_of_keys(
-        self, flow: str, limit: int, partitions: Collection[int] | None = None
+        self, flow: str, limit: int, partitions: Collection[int] | None = None, *, past_dead: bool = False
     ) -> Sequence[Delivery]:
-        """At most one delivery a key: the first that is open or held (or dead), oldest first. What a restarted
-        hub picks up again. Of these partitions, or of all."""
+        """At most one delivery a key: the first that is open or held, or dead unless that is passed over; oldest first.
+        What a restarted hub picks up again. Of these partitions, or of all."""
         ...
 
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:

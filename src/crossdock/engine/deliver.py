@@ -73,6 +73,7 @@ class Deliverer:
         self._context = context
         self._exchanger = exchanger
         self.flow = flow
+        self._past_dead = flow.on_dead == "skip"
         self._prepared = Prepared(context, exchanger, flow, board, fetcher)
         self._rooms = Rooms(context, exchanger, self._prepared, board, flow)
         self._fences: dict[int, LaneFence] = {}
@@ -142,7 +143,9 @@ class Deliverer:
         await self._take_up(fences)
 
     async def _take_up(self, partitions: Iterable[int]) -> None:
-        rows = await self._context.store.heads_of_keys(self.flow.name, MOST_LINES, list(partitions))
+        rows = await self._context.store.heads_of_keys(
+            self.flow.name, MOST_LINES, list(partitions), past_dead=self._past_dead
+        )
         self._unread = self._unread or len(rows) >= MOST_LINES
         for row in rows:
             if row.partitionkey in self._lines or row.partition not in self._fences:
@@ -366,7 +369,7 @@ class Deliverer:
         if line.moved:
             await self._advance(row.partitionkey, -1)
             return
-        if row.state in SETTLED or (row.state is DeliveryState.DEAD and self.flow.on_dead == "skip"):
+        if row.state in SETTLED or (row.state is DeliveryState.DEAD and self._past_dead):
             if line.behind:
                 await self._advance(row.partitionkey, row.number)
             else:
@@ -395,9 +398,9 @@ class Deliverer:
             if line.moved:
                 after_number = -1
             line.behind = line.moved = False
-            row = await self._context.store.next_of_key(self.flow.name, partitionkey, after_number)
-            while row is not None and row.state is DeliveryState.DEAD and self.flow.on_dead == "skip":
-                row = await self._context.store.next_of_key(self.flow.name, partitionkey, row.number)
+            row = await self._context.store.next_of_key(
+                self.flow.name, partitionkey, after_number, past_dead=self._past_dead
+            )
         if self._lines.get(partitionkey) is not line:
             return  # its partition was given up
         if row is None:

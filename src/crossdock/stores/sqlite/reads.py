@@ -265,9 +265,16 @@ def _named(
         yield [], []
 
 
-def next_of_key(cursor: apsw.Cursor, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
+def _to_do(past_dead: bool) -> str:
+    return f"{_UNSETTLED} AND state <> 'dead'" if past_dead else _UNSETTLED
+
+
+def next_of_key(
+    cursor: apsw.Cursor, flow: str, partitionkey: str, after_number: int, past_dead: bool = False
+) -> Delivery | None:
     query = (
-        f"SELECT {rows.DELIVERY} FROM deliveries WHERE {_UNSETTLED} AND flow = ? AND partitionkey = ? AND place > ?"
+        f"SELECT {rows.DELIVERY} FROM deliveries WHERE {_to_do(past_dead)} AND flow = ? AND partitionkey = ?"
+        " AND place > ?"
         " ORDER BY place, seq LIMIT 1"
     )
     start = place(EVENTS_CODE, partition_of(partitionkey), after_number)
@@ -276,12 +283,16 @@ def next_of_key(cursor: apsw.Cursor, flow: str, partitionkey: str, after_number:
 
 
 def heads_of_keys(
-    cursor: apsw.Cursor, flow: str, limit: int, partitions: Collection[int] | None = None
+    cursor: apsw.Cursor,
+    flow: str,
+    limit: int,
+    partitions: Collection[int] | None = None,
+    past_dead: bool = False,
 ) -> list[Delivery]:
     # `seq` is that of the row with the smallest place: SQLite's rule for a bare column beside min().
     query = (
         f"SELECT {rows.DELIVERY} FROM deliveries WHERE seq IN (SELECT seq FROM"
-        f" (SELECT seq, min(place) FROM deliveries WHERE {_UNSETTLED} AND flow = ? AND {_among(partitions)}"
+        f" (SELECT seq, min(place) FROM deliveries WHERE {_to_do(past_dead)} AND flow = ? AND {_among(partitions)}"
         "   GROUP BY partitionkey)"
         " ORDER BY seq LIMIT ?) ORDER BY seq"
     )

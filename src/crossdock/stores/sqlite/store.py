@@ -244,13 +244,15 @@ class SqliteStore:
             reads.deliveries, ids, event_ids, flow, states, waiting_for, partitionkey, limit, partitions
         )
 
-    async def next_of_key(self, flow: str, partitionkey: str, after_number: int) -> Delivery | None:
-        return self._reads.at_once(reads.next_of_key, flow, partitionkey, after_number)
+    async def next_of_key(
+        self, flow: str, partitionkey: str, after_number: int, *, past_dead: bool = False
+    ) -> Delivery | None:
+        return self._reads.at_once(reads.next_of_key, flow, partitionkey, after_number, past_dead)
 
     async def heads_of_keys(
-        self, flow: str, limit: int, partitions: Collection[int] | None = None
+        self, flow: str, limit: int, partitions: Collection[int] | None = None, *, past_dead: bool = False
     ) -> Sequence[Delivery]:
-        return await self._reads.ask(reads.heads_of_keys, flow, limit, partitions)
+        return await self._reads.ask(reads.heads_of_keys, flow, limit, partitions, past_dead)
 
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
         if len(batches) == 1:

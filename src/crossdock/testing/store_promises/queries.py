@@ -107,12 +107,15 @@ class Queries:
         assert await store.next_of_key(a.FLOW, "k:b", 0) == rows["b1"]
         assert await store.next_of_key(a.FLOW, "k:c", 0) is None
         assert await store.next_of_key("other", "k:b", 0) is None
+        assert await store.next_of_key(a.FLOW, "k:b", 0, past_dead=True) == rows["b2"]
+        assert await store.next_of_key(a.FLOW, "k:a", 0, past_dead=True) == rows["a2"]
 
     async def test_each_key_has_one_head_and_the_oldest_comes_first(self, store: Store) -> None:
         rows = await self._shop(store)
         assert names(await store.heads_of_keys(a.FLOW, 10), rows) == ["a2", "b1"]
         assert names(await store.heads_of_keys(a.FLOW, 1), rows) == ["a2"]
         assert names(await store.heads_of_keys("other", 10), rows) == ["o1"]
+        assert names(await store.heads_of_keys(a.FLOW, 10, past_dead=True), rows) == ["a2", "b2"]
 
     async def test_a_settled_head_makes_room_for_the_next(self, store: Store) -> None:
         rows = await self._shop(store)
