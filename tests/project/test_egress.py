@@ -53,6 +53,16 @@ def test_a_name_may_point_into_an_allowed_network(check: Check) -> None:
     assert warnings(check(out("http://erp.internal:8080", "egress: {allow: [10.20.0.0/16]}\n"))) == []
 
 
+@pytest.mark.parametrize("host", ["db.example.com", "localhost"])
+def test_a_database_that_is_not_named_is_told(check: Check, host: str) -> None:
+    table = f"connector: sql\nsettings:\n  database: postgresql://hub@{host}/shop\n"
+    table += "  actions: {save: {do: insert, table: deals, columns: {name: name}}}\n"
+    told = [str(problem) for problem in check({"connections/table.yaml": table}).problems]
+    assert any(one.startswith("connections/table.yaml:3:13: warning:") and f"{host}:5432" in one for one in told), told
+    named = check({"connections/table.yaml": f"{table}egress: {{allow: ['{host}:5432']}}\n"})
+    assert not any("refused" in problem.what for problem in named.problems)
+
+
 def test_an_environment_s_own_address_is_told_where_it_is_written(check: Check) -> None:
     hub = "name: x\nenvironments:\n  sandbox:\n    connections: {out: {settings: {base_url: 'http://localhost:9'}}}\n"
     assert warnings(check({"crossdock.yaml": hub})) == []

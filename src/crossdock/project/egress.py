@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from urllib.parse import urlsplit
 
 from crossdock.core.addresses import Network, is_public
@@ -14,9 +15,9 @@ from crossdock.project.files import ConnectionFile, Environment, HubFile
 from crossdock.project.settings import hub_settings
 from crossdock.project.sources import Source
 
-SETTING = "base_url"
-"""what every connector that calls a place of the user's choice calls it"""
-PORTS = {"https": 443, "http": 80}
+SETTINGS = ("base_url", "database")
+"""what connectors that call a place of the user's choice call it"""
+PORTS = {"https": 443, "http": 80, "postgresql": 5432, "postgres": 5432}
 
 
 def egress_problems(
@@ -25,21 +26,21 @@ def egress_problems(
     """Warnings, each where the address is written."""
     allow = hub_settings(hub.said, environment, [source.said for source in connections.values()]).egress_allow
     setup: Environment = getattr(hub.said.environments, environment)
-    for name, source in connections.items():
-        if SETTING in overrides.get(name, {}):
+    for (name, source), setting in product(connections.items(), SETTINGS):
+        if setting in overrides.get(name, {}):
             continue
         above = setup.connections[name].settings if name in setup.connections else {}
-        url = above.get(SETTING, source.said.settings.get(SETTING))
+        url = above.get(setting, source.said.settings.get(setting))
         refusal = why_refused(url, allow) if isinstance(url, str) else None
         if refusal is None:
             continue
         what, place = refusal
         hint = f'if that is meant, add `egress: {{allow: ["{place}"]}}` to connections/{name}.yaml'
-        if SETTING in above:
-            path = ("environments", environment, "connections", name, "settings", SETTING)
+        if setting in above:
+            path = ("environments", environment, "connections", name, "settings", setting)
             yield hub.document.problem(path, what, hint, at_value=True, severity="warning")
         else:
-            yield source.document.problem(("settings", SETTING), what, hint, at_value=True, severity="warning")
+            yield source.document.problem(("settings", setting), what, hint, at_value=True, severity="warning")
 
 
 def why_refused(url: str, allow: Sequence[str]) -> tuple[str, str] | None:
@@ -60,6 +61,8 @@ def why_refused(url: str, allow: Sequence[str]) -> tuple[str, str] | None:
         return None
     if host == "localhost" or host.endswith(".localhost") or (literal is not None and not is_public(literal)):
         return f"{host} is not a public address, so calls to it will be refused", place
+    if parts.scheme.startswith("postgres"):
+        return f"a database is reached only where `egress` names it, so {host} will be refused", place
     if parts.scheme != "https":
         return f"{host} would be called without https, so calls to it will be refused", place
     if port != PORTS["https"]:
