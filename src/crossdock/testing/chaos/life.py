@@ -90,10 +90,10 @@ class Life:
     async def end(self) -> None:
         """Kills it."""
         self.dead.set()
-        tasks = list(self.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := list(self.tasks):  # again, for what would tidy up first: a killed process does not
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.001)
 
     async def moment(self) -> None:
         """What every call of a hub to the outside takes: for ever, once it is dead."""
