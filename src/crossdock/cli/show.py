@@ -68,7 +68,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         grid.add_column(column.rstrip("#"), justify="right" if number else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
-    stdout().print(grid)
+    console = stdout()
+    if console.is_terminal:
+        console.print(grid)
+        return
+    with console.capture() as printed:
+        console.print(grid)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in printed.get().splitlines())
 
 
 def progress(what: str, done: int, total: int) -> None:
