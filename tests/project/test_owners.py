@@ -14,6 +14,8 @@ def test_owners_reach_the_hub(check: Callable[..., Checked]) -> None:
     assert not checked.errors
     assert checked.project is not None
     assert checked.project.landscape.owners == {"deal": {"name": "in", "stage": "out"}}
+    (report,) = checked.reports
+    assert "deal: name is as in says; stage is as out says; of any other field the newest change holds" in report.why
 
 
 def test_a_model_whose_file_says_nothing_of_owners_is_as_it_was(check: Callable[..., Checked]) -> None:

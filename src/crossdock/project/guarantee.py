@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crossdock.core.effects import EffectClass
@@ -26,7 +27,11 @@ class FlowReport:
     """each a sentence; the first ones are the action's, the others the flow's own"""
 
 
-def report_of(flow: Flow, file: str) -> FlowReport:
+Owners = Mapping[str, Mapping[str, str]]
+"""model → field → the connection whose word holds"""
+
+
+def report_of(flow: Flow, file: str, owners: Owners) -> FlowReport:
     guarantee = guarantee_of(flow.action.effects, flow.on_unknown)
     return FlowReport(
         flow.name,
@@ -35,7 +40,7 @@ def report_of(flow: Flow, file: str) -> FlowReport:
         flow.connection,
         flow.action.name,
         guarantee,
-        (*_of_the_action(flow), *_of_the_flow(flow)),
+        (*_of_the_action(flow), *_of_the_flow(flow), *_of_the_models(flow, owners)),
     )
 
 
@@ -84,4 +89,12 @@ def _of_the_flow(flow: Flow) -> list[str]:
     said.append(f"tries {retry.attempts} times, waiting {shown(retry.first_delay_s)} to {shown(retry.max_delay_s)}")
     behind = "wait behind it" if flow.on_dead == "block" else "go on without it"
     said.append(f"after a dead letter, later events of its key {behind}")
+    return said
+
+
+def _of_the_models(flow: Flow, owners: Owners) -> list[str]:
+    said = []
+    for model in sorted({kind.partition(".")[0] for kind in flow.on} & owners.keys()):
+        words = [f"{field} is as {connection} says" for field, connection in sorted(owners[model].items())]
+        said.append(f"{model}: {'; '.join([*words, 'of any other field the newest change holds'])}")
     return said

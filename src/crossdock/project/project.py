@@ -76,7 +76,8 @@ def check_project(folder: Path, environment: str = "production", *, overrides: O
     connections, flows = _built(sources, sources.hub, environment, overrides or {}, problems)
     cases, found = read_cases(sources)
     problems += found
-    reports = tuple(report_of(flow, sources.flows[name].name) for name, flow in flows.items())
+    owners = owners_in(sources.models)
+    reports = tuple(report_of(flow, sources.flows[name].name, owners) for name, flow in flows.items())
     ordered = _in_order(problems)
     if any(problem.severity == "error" for problem in ordered):
         return Checked(ordered, reports, None)
@@ -87,7 +88,7 @@ def check_project(folder: Path, environment: str = "production", *, overrides: O
         connections=connections,
         flows=flows,
         models={model.name: model for model in sources.models if model.major == 1},
-        owners=owners_in(sources.models),
+        owners=owners,
         retention_s=_retention(hub),
     )
     setup: Environment = getattr(hub.environments, environment)
