@@ -135,11 +135,19 @@ def _arguments(v: Any, wanted: Any, flags: Any) -> Pattern:
         raise RunError(f"{shown_as(wanted)} cannot be matched, as it is not a string")
     if flags is not None and type(flags) is not str:
         raise RunError(f"{shown_as(flags)} is not a string")
-    return compiled(wanted, flags or "")
+    return compiled(_encodable(wanted), flags or "")
+
+
+def _encodable(text: str) -> str:
+    """The text, with the replacement character for lone surrogates, which RE2 cannot take."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _matches(v: str, pattern: Pattern, everything: bool, meter: Meter) -> list[Any]:
     """The match objects; after an empty match the search goes on one character later, as jq's does."""
+    v = _encodable(v)
     meter.charge(len(v) // 16 + 1)
     regex = pattern.regex
     if not everything:

@@ -133,11 +133,12 @@ def report(outcome: Outcome) -> Lineage:
     if not outcome.never:
         found.update(dict.fromkeys(_inside(outcome.value)))
     flows = sorted(found, key=lambda flow: (flow.target, _ORDER.index(flow.how), flow.source, flow.whole))
-    kept: list[Flow] = []
+    kept: dict[tuple[str, ...], list[Flow]] = {}
     for flow in sorted(flows, key=lambda flow: (_ORDER.index(flow.how), len(flow.target), len(flow.source))):
-        if not any(_says_more(other, flow) for other in kept):
-            kept.append(flow)
-    chosen = set(kept)
+        above = (kept.get(flow.target[:i], ()) for i in range(len(flow.target) + 1))
+        if not any(_says_more(other, flow) for others in above for other in others):
+            kept.setdefault(flow.target, []).append(flow)
+    chosen = {flow for found in kept.values() for flow in found}
     return Lineage(tuple(flow for flow in flows if flow in chosen))
 
 
@@ -159,12 +160,10 @@ def _flows(target: tuple[str, ...], how: How, sources: Sources) -> Iterator[Flow
 
 
 def _says_more(other: Flow, flow: Flow) -> bool:
-    """Whether the other flow tells at least all that this one does, for every path of the outputs."""
+    """Whether the other flow, into the same target or what holds it, tells at least all that this one does."""
     if other.how == "copies" and other.source[-1] != DEEP:
         return False  # it tells of one place of the source for each place of the output
     if flow.how == "copies" and other.how != "copies":
-        return False
-    if other.target != flow.target[: len(other.target)]:
         return False
     if other.how == "keys" and other.target != flow.target and flow.how != "decides":
         return False
