@@ -5,8 +5,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from crossdock.core.errors import TransportError
 from crossdock.core.addresses import is_public
+from crossdock.core.errors import TransportError
 from crossdock.transports.egress import KEEP_S, EgressGuard
 
 INSIDE = [

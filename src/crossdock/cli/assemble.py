@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from crossdock.cli.place import STATE, store_url
+from crossdock.cli.place import STATE
 from crossdock.cli.workers import unique_name
 from crossdock.core.errors import CredentialError
 from crossdock.core.flow import Connection
@@ -20,6 +20,7 @@ from crossdock.engine.marker import Marker
 from crossdock.engine.observe import last_instant
 from crossdock.engine.supervise import Hub
 from crossdock.project import Project
+from crossdock.project.settings import store_url
 from crossdock.security.keyring import load_keyring
 from crossdock.security.reasons import FitReasons
 from crossdock.security.redaction import Redactor

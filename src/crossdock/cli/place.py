@@ -15,13 +15,12 @@ from crossdock.core.errors import CredentialError, ProjectError, UsageError
 from crossdock.core.store import Store
 from crossdock.models.violation import nearest
 from crossdock.project import ENVIRONMENTS
-from crossdock.project.settings import store_of
+from crossdock.project.settings import store_of, store_url
 from crossdock.project.sources import read_sources
 from crossdock.security.keyring import KeyringError, has_keyring, load_keyring
 from crossdock.security.vault import Vault
 from crossdock.server.serve import LONGEST_SOCKET_PATH
-from crossdock.stores import open_store
-from crossdock.stores.sqlite import SqliteStore
+from crossdock.stores import open_for_reading
 
 STATE = ".crossdock"
 
@@ -79,17 +78,6 @@ def place_of(folder: Path, environment: str) -> Place:
     hub = sources.hub.said
     url = store_url(folder, store_of(hub, environment))
     return Place(folder, environment, hub.name, url, tuple(sorted(sources.connections)), tuple(sorted(sources.flows)))
-
-
-def store_url(folder: Path, said: str) -> str:
-    """A SQLite file is named from the project's folder on."""
-    scheme, _, path = said.partition(":")
-    return f"sqlite:{folder / path}" if scheme == "sqlite" else said
-
-
-def open_for_reading(url: str) -> Store:
-    scheme, _, path = url.partition(":")
-    return SqliteStore.open_readonly(path) if scheme == "sqlite" else open_store(url)
 
 
 def socket_path(folder: Path, environment: str) -> Path:

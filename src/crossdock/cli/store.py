@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
-from crossdock.cli.place import Place, place_of, store_url
+from crossdock.cli.place import Place, place_of
 from crossdock.cli.show import emit, progress, say
 from crossdock.core.errors import UsageError
+from crossdock.project.settings import store_url
 from crossdock.stores import copy as moves
 from crossdock.stores.sqlite import backup as backups
 

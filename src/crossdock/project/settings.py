@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from crossdock.core.errors import Problem
 from crossdock.project.duration import shown
@@ -42,6 +43,12 @@ def hub_settings(hub: HubFile, environment: str, connections: Sequence[Connectio
 def store_of(hub: HubFile, environment: str) -> str:
     setup: Environment = getattr(hub.environments, environment)
     return setup.store or f"sqlite:.crossdock/{environment}.db"
+
+
+def store_url(folder: Path, said: str) -> str:
+    """A SQLite file is named from the project's folder on."""
+    scheme, _, path = said.partition(":")
+    return f"sqlite:{folder / path}" if scheme == "sqlite" else said
 
 
 def store_problems(hub: Source[HubFile]) -> Iterator[Problem]:

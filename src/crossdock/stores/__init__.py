@@ -6,6 +6,16 @@ from crossdock.core.errors import StoreError
 from crossdock.core.store import Store
 
 
+def open_for_reading(url: str) -> Store:
+    """The same, also while a hub holds it. Raises StoreError; what is not there is not made."""
+    scheme, _, path = url.partition(":")
+    if scheme == "sqlite" and path:
+        from crossdock.stores.sqlite import SqliteStore
+
+        return SqliteStore.open_readonly(path)
+    return open_store(url)
+
+
 def open_store(url: str) -> Store:
     """`sqlite:PATH` or `postgresql://…`. Raises StoreError."""
     scheme, _, rest = url.partition(":")

@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from crossdock.cli.place import open_for_reading, place_of
 from crossdock.core import json
 from crossdock.core.secret import Secret
+from crossdock.project import load_project
+from crossdock.project.settings import store_url
 from crossdock.project.templates import write_template
 from crossdock.security.keyring import load_keyring
 from crossdock.security.vault import Vault
-from crossdock.stores import open_store
+from crossdock.stores import open_for_reading, open_store
 
 SECRET = "correct horse battery"  # noqa: S105 - of a hub in a test
 COMMAND = (sys.executable, "-m", "crossdock")
@@ -40,8 +41,12 @@ def blank_project(folder: Path, sink_url: str, store: str = "") -> Path:
     return folder
 
 
+def store_url_of(folder: Path) -> str:
+    return store_url(folder, load_project(folder).hub.store)
+
+
 async def _set_secrets(folder: Path) -> None:
-    store = open_store(place_of(folder, "production").store_url)
+    store = open_store(store_url_of(folder))
     vault = Vault(store, load_keyring(folder))
     await vault.put("in", "webhook_secret", Secret(SECRET))
     await vault.put("out", "token", Secret("a token of the sink"))
@@ -142,7 +147,7 @@ def settled(folder: Path, flows: Sequence[str] = ("person-to-contact",)) -> bool
 
 
 async def _settled(folder: Path, flows: Sequence[str]) -> bool:
-    store = open_for_reading(place_of(folder, "production").store_url)
+    store = open_for_reading(store_url_of(folder))
     try:
         tallies = await store.tallies()
         received = sum(

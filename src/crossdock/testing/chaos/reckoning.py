@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from crossdock.cli.place import open_for_reading, place_of
 from crossdock.core.states import OPEN, DeliveryState
 from crossdock.core.store import Store
 from crossdock.engine.audit import audit
+from crossdock.stores import open_for_reading
 from crossdock.testing.chaos.landing import FLOWS, Senders
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.oracle import Oracle
+from crossdock.testing.live import store_url_of
 
 MOST_ROWS = 100_000
 
 
 def opened(project: Path) -> Store:
-    return open_for_reading(place_of(project, "production").store_url)
+    return open_for_reading(store_url_of(project))
 
 
 async def at_rest(project: Path) -> bool:
