@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -11,10 +12,8 @@ import msgspec
 
 from crossdock.jq.errors import BudgetExceeded, RunError
 
-STEPS_BETWEEN_CHECKS = 10_000
-"""At most; fewer where steps turn out to take long."""
-FIRST_CHECK = 500
-"""Steps before the first look at the clock, and turns of a loop that are counted at once."""
+STEPS_BETWEEN_CHECKS = 500
+"""At most; fewer where steps turn out to take long. A loop of more turns than this looks at the clock on its way."""
 BETWEEN_CHECKS_S = 0.01
 BYTES_PER_STEP = 64
 """Copying this much text or array counts as one step."""
@@ -51,8 +50,8 @@ class Meter:
         self.now = now
         self.debug = debug
         steps = budget.steps
-        self._stride = FIRST_CHECK
-        self.left = left = FIRST_CHECK if steps > FIRST_CHECK else steps
+        self._stride = STEPS_BETWEEN_CHECKS
+        self.left = left = STEPS_BETWEEN_CHECKS if steps > STEPS_BETWEEN_CHECKS else steps
         self._pool = steps - left
         self._checked_at = now_at = monotonic()
         self.deadline_at = now_at + budget.wall_s
@@ -73,12 +72,16 @@ class Meter:
         self.left = min(self._stride, remaining)
         self._pool = remaining - self.left
 
-    def watched(self, items: list[Any]) -> Iterator[Any]:
-        """The items of a long loop, whose turns were counted at once, with the clock looked at in between."""
-        for start in range(0, len(items), FIRST_CHECK):
+    def watched(self, items: Collection[Any]) -> Iterable[Any]:
+        """What a loop goes over whose turns took all that was left: a long one looks at the clock on its way."""
+        self.refill()
+        return items if len(items) <= STEPS_BETWEEN_CHECKS else self._watching(iter(items))
+
+    def _watching(self, items: Iterator[Any]) -> Iterator[Any]:
+        while part := list(islice(items, STEPS_BETWEEN_CHECKS)):
             if monotonic() > self.deadline_at:
                 raise BudgetExceeded("the program takes too long", f"{self.budget.wall_s:g} s")
-            yield from items[start : start + FIRST_CHECK]
+            yield from part
 
     def charge(self, steps: int) -> None:
         self.left -= steps

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from crossdock.jq.budget import FIRST_CHECK, Meter
+from crossdock.jq.budget import STEPS_BETWEEN_CHECKS, Meter
 from crossdock.jq.errors import RunError
 from crossdock.jq.numbers import NUMBERS, add, within_reach
 from crossdock.jq.text import shown, shown_as, to_text, type_name
@@ -190,7 +190,7 @@ def counting(start: Any, end: Any, step: Any, meter: Meter) -> Iterable[Any]:
         numbers = range(start, end, step)
         # the length is taken apart from len(), which fails beyond 64 bits
         length = max(0, (end - start + step - (1 if step > 0 else -1)) // step)
-        if length <= FIRST_CHECK:
+        if length <= STEPS_BETWEEN_CHECKS:
             meter.charge(length)
             return numbers
         return _charged(numbers, meter)

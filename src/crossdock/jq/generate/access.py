@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crossdock.jq.generate.core import Env, Ex, K
-from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule, watched
+from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.places import ELEMENT, SAME
 from crossdock.jq.syntax import Index, Iterate, Literal, Node, Object, Slice
 
@@ -145,12 +145,11 @@ def _slice_many(g: Generator, node: Slice, v: Ex, env: Env, k: K) -> None:
 
 
 def items(g: Generator, v: Ex) -> Ex:
-    """The list of elements of an array or object, charged."""
+    """The list of elements of an array or object."""
     found = v
     if v.kind != "list":
         test = f"{v} if type({v}) is list else elements({v})"
         found = g.cached(("items", v)) or g.remember(("items", v), g.part(g.temp(test, "list"), v, SAME))
-    g.charge(f"len({found})")
     return found
 
 
@@ -172,7 +171,7 @@ def _iterate_many(g: Generator, node: Iterate, v: Ex, env: Env, k: K) -> None:
         with g.at(node):
             found = items(g, target)
             item = g.part(Ex(g.name()), found, ELEMENT)
-            with g.nested(f"for {item} in {watched(found)}:", 1):
+            with g.nested(f"for {item} in {g.over(found)}:", 1):
                 k(item)
 
     g.many(node.target, v, env, K(loop, cheap=k.cheap))

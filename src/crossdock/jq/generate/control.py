@@ -141,7 +141,7 @@ def _try_elements(g: Generator, node: Iterate, v: Ex, env: Env, k: K) -> None:
         g.line(f"{g.part(found, elements, SAME)} = {elements}")
     with g.nested("except RunError:"):
         g.line(f"{found} = ()")
-    with g.nested(f"for {item} in {found}:", 1):
+    with g.nested(f"for {item} in {g.over(found)}:", 1):
         k(item)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from crossdock.jq.budget import FIRST_CHECK
 from crossdock.jq.generate.core import Env, Ex, Home, K, PyClosure, Writer
 from crossdock.jq.places import SAME
 from crossdock.jq.syntax import Define, Function, Node
@@ -213,10 +212,10 @@ class Generator(Writer):
         self.line(f"st.left -= {steps}")
         self.line("if st.left < 0: st.refill()")
 
-
-def watched(items: str) -> str:
-    """The list as a loop goes over it: a long one looks at the clock in between."""
-    return f"{items} if len({items}) <= {FIRST_CHECK} else st.watched({items})"
+    def over(self, items: str, each: str = "") -> str:
+        """What a loop goes over, its turns counted at once; `each` says how, where not as it is."""
+        self.line(f"st.left -= len({items})")
+        return f"{items}{each} if st.left >= 0 else st.watched({items}{each})"
 
 
 MAX_BLOCKS_MANY = 12

@@ -21,7 +21,7 @@ from crossdock.jq.generate.calls import (
 )  # fmt: skip
 from crossdock.jq.generate.control import never
 from crossdock.jq.generate.core import IGNORED, Closure, Env, Ex, Home, K, PyClosure, falsity, truth
-from crossdock.jq.generate.generator import PATHS, Generator, PathK, paths_rule, watched
+from crossdock.jq.generate.generator import PATHS, Generator, PathK, paths_rule
 from crossdock.jq.generate.loops import bind_each, destructure
 from crossdock.jq.syntax import (
     Alternative,
@@ -129,10 +129,9 @@ def _iterate(g: Generator, node: Iterate, p: Ex, v: Ex, env: Env, k: PathK) -> N
         if q.kind != "path":
             g.line(f"if {q} is None: raise astray_through({w})")
         found = g.temp(f"keyed_elements({w})", "list")
-        g.charge(f"len({found}) + 1")
         key, item = g.name("i"), Ex(g.name())
         g.part(item, w, key)
-        with g.nested(f"for {key}, {item} in {watched(found)}:", 1):
+        with g.nested(f"for {key}, {item} in {g.over(found)}:", 1):
             k(_extended(g, q, key), item)
 
     g.paths(node.target, p, v, env, at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from crossdock.jq.generate.access import index
 from crossdock.jq.generate.basics import weight
 from crossdock.jq.generate.core import Closure, Env, Ex, K, falsity, truth
 from crossdock.jq.generate.forms import static_path
@@ -54,10 +55,9 @@ def _with_entries(g: Generator, node: Call, v: Ex, env: Env) -> Ex:
             g.caches.pop()
         return found
     source = v if v.kind == "dict" else g.part(g.temp(f"{v} if type({v}) is dict else keyed({v})"), v, SAME)
-    g.charge(f"len({source})")
     key, value = Ex(g.name("i"), "str" if v.kind == "dict" else None), Ex(g.name())
     g.part(value, source, key)
-    with g.nested(f"for {key}, {value} in {source}.items():", 1):
+    with g.nested(f"for {key}, {value} in {g.over(source, '.items()')}:", 1):
         each(key, value)
     return found
 
@@ -174,6 +174,9 @@ def _del(g: Generator, node: Call, v: Ex, env: Env) -> Ex | None:
     keys = static_path(g, target)
     if not keys:
         return None
+    found = v
+    for key in keys:  # what cannot be indexed is told as it is where the path is followed
+        found = index(g, found, key)
     return g.temp(f"{native_function(g, 'delpaths', 1)}({v}, [[{', '.join(keys)}]], st)")
 
 

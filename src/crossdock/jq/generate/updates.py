@@ -5,7 +5,7 @@ from __future__ import annotations
 from crossdock.jq.generate.access import items
 from crossdock.jq.generate.core import Env, Ex, K, falsity
 from crossdock.jq.generate.forms import is_values, static_path
-from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule, watched
+from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.generate.operators import binary
 from crossdock.jq.generate.paths import arrived
 from crossdock.jq.syntax import Assign
@@ -114,6 +114,6 @@ def _modify_values(g: Generator, node: Assign, v: Ex, env: Env) -> Ex:
     """`.[] |= f` where f has one output."""
     values = items(g, v)
     found, item = g.temp("[]", "list"), Ex(g.name())
-    with g.nested(f"for {item} in {watched(values)}:", 1):
+    with g.nested(f"for {item} in {g.over(values)}:", 1):
         g.line(f"{found}.append({g.one(node.value, item, env)})")
     return g.temp(f"{found} if type({v}) is list else dict(zip({v}, {found}))")
