@@ -84,7 +84,8 @@ class Loader:
 
     def _read(self, path: Path, at: Span) -> str:
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                data = file.read(MAX_MODULE_BYTES + 1)
         except OSError as error:
             raise CompileError(f"cannot read {self._relative(path)}: {error.strerror}", at) from None
         if len(data) > MAX_MODULE_BYTES:
@@ -103,14 +104,18 @@ class Loader:
         tried: list[Path] = []
         for place in searches:
             if isinstance(place, str):
-                start = ((folder or self.root) / place).resolve()
+                start = (folder or self.root) / place
             name = PurePosixPath(item.path)
             for candidate in (f"{item.path}{suffix}", f"{item.path}/{name.name}{suffix}"):
-                path = (start / candidate).resolve()
+                try:
+                    path = (start / candidate).resolve()
+                    found = path.is_relative_to(self.root) and path.is_file()
+                except (OSError, ValueError):
+                    raise CompileError(f"{item.path[:80]!r} is no name of a module", item.at) from None
                 if not path.is_relative_to(self.root):
                     raise CompileError(f"{item.path!r} lies outside the module folder", item.at)
                 tried.append(path)
-                if path.is_file():
+                if found:
                     return path
         names = " or ".join(self._relative(path) for path in tried)
         raise CompileError(f"module {item.path!r} not found: there is no {names}", item.at)
