@@ -11,6 +11,7 @@ from crossdock.core.delivery import Delivery, ExchangeState
 from crossdock.core.effects import delivery_id
 from crossdock.core.errors import UsageError
 from crossdock.core.event import STREAM
+from crossdock.core.flow import Flow
 from crossdock.core.ids import PARTITIONS
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.message import Message
@@ -28,6 +29,7 @@ from crossdock.core.work import (
     Release,
     Work,
 )
+from crossdock.core.xref import LinkState
 from crossdock.engine.adopt import Adoption
 from crossdock.engine.context import Context
 from crossdock.engine.item import releases
@@ -52,6 +54,7 @@ class Operator:
         """A dead or held delivery goes again: same effects, new bytes. What is known to have happened is not repeated;
         a held one whose outcome is unknown needs a decision instead."""
         self._must_be(row, DeliveryState.DEAD, DeliveryState.HELD)
+        self._flow(row)
         if row.state is DeliveryState.HELD and await self._unknown(row):
             raise UsageError(
                 f"delivery {row.id} may have happened",
@@ -63,6 +66,7 @@ class Operator:
     async def resend(self, row: Delivery) -> None:
         """A held delivery is sent again, although it may have happened: the same bytes, the same key."""
         self._must_be(row, DeliveryState.HELD)
+        self._flow(row)
         moves = tuple(
             ExchangeMove(exchange.id, exchange.state, ExchangeState.NOT_DONE, why=f"to be resent, says {self._who}")
             for exchange in await self._context.store.exchanges([row.id])
@@ -77,9 +81,7 @@ class Operator:
         """A held delivery has happened: this is its record; of several items, the record of `item`. `shared`: it is
         another entity's record too, and stays that one's. Returns what is linked now (account, model, key), if any."""
         self._must_be(row, DeliveryState.HELD)
-        flow = self._context.landscape.flows.get(row.flow)
-        if flow is None:
-            raise UsageError(f"the project has no flow {row.flow!r} any more", hint="discard the delivery instead")
+        flow = self._flow(row)
         adoption = Adoption(self._context, flow, row)
         links = await adoption.links(remote_id, item, shared=shared)
         moves = adoption.moves(f"adopted as {remote_id} by {self._who}")
@@ -102,6 +104,7 @@ class Operator:
         """On purpose, once more: a new generation, with effects of its own."""
         if row.state is not DeliveryState.DELIVERED:
             raise UsageError(f"delivery {row.id} is {row.state}: only what was delivered is performed again")
+        self._flow(row)
         again = replace(
             row,
             id=delivery_id(row.flow, row.event_id, row.generation + 1),
@@ -159,11 +162,14 @@ class Operator:
     # ------------------------------------------------------------------------------------------------------------
 
     async def _claims(self, row: Delivery) -> Sequence[Release]:
-        """What the delivery holds, to be given back. The claims of a flow that the project no longer has stay."""
-        flow = self._context.landscape.flows.get(row.flow)
-        if flow is None or not flow.action.links:
-            return ()
-        return releases(await self._context.account(flow.connection), flow.action.model, row)
+        """What the delivery holds, to be given back, wherever that is: its flow may be gone from the project."""
+        seeds = {one.key: one.effect_id for one in releases("", "", row)}
+        found = await self._context.store.cross_references(keys=sorted(seeds))
+        return [
+            Release(one.account, one.model, one.key, one.effect_id)
+            for one in found
+            if one.state is LinkState.CLAIMED and one.effect_id == seeds[one.key]
+        ]
 
     async def _unknown(self, row: Delivery) -> bool:
         journal = await self._context.store.exchanges([row.id])
@@ -182,6 +188,12 @@ class Operator:
             revision=revision,
             outbound=outbound,
         )
+
+    def _flow(self, row: Delivery) -> Flow:
+        flow = self._context.landscape.flows.get(row.flow)
+        if flow is None:
+            raise UsageError(f"the project has no flow {row.flow!r} any more", hint="discard the delivery instead")
+        return flow
 
     def _must_be(self, row: Delivery, *states: DeliveryState) -> None:
         if row.state not in states:
