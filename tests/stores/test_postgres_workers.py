@@ -10,6 +10,7 @@ import pytest
 
 from crossdock.core.errors import NotNow
 from crossdock.core.lanes import lanes_of
+from crossdock.core.states import DeliveryState
 from crossdock.core.store import Store, Worker
 from crossdock.core.work import CellWrite, Claim, Committed, Count, CrossReferenceAbsent, LaneFence, Position, Work
 from crossdock.stores.postgres import PostgresStore, committer, opening, outage
@@ -267,6 +268,23 @@ async def test_a_commit_whose_answer_was_lost_is_known_by_its_id(
     await commit(workers[0], "w", counts=(Count("f", "n", 1),))
     assert not lost
     assert await workers[0].counts() == {("f", "n"): 1}
+
+
+async def test_a_work_that_meets_its_own_commit_under_way_is_not_refused(
+    workers: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = a.delivery("1")
+    await commit(workers[0], "plan", deliveries=(row,))
+    late = Late(monkeypatch, "late")
+    work = Work("late", delivery_moves=(a.move(row, DeliveryState.SENDING),))
+    first = asyncio.create_task(workers[0].apply(work))
+    await late.written.wait()
+    again = asyncio.create_task(workers[1].apply(work))
+    await workers[2].counts()
+    assert not again.done()
+    late.go.set()
+    assert isinstance(await first, Committed)
+    assert isinstance(await again, Committed)
 
 
 async def test_a_server_that_starts_again_is_found_again(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,10 @@ Answer = Committed | NotCommitted | StoreError
 Waiting = tuple[Work, asyncio.Future[Committed | NotCommitted]]
 
 
+class _Overtaken(Exception):
+    """What was looked up was out of date when it was decided on."""
+
+
 class Committer:
     def __init__(self, opened: Callable[[], Awaitable[Any]], now: Callable[[], float], slot: int) -> None:
         """`opened` gives the pool; it may raise StoreError. `slot`: where this worker keeps its sums."""
@@ -103,7 +107,7 @@ class Committer:
     async def _commit(self, works: Sequence[Work]) -> list[Answer]:
         """Raises what `is_lost`."""
         asyncpg = driver()
-        races = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+        races = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError, _Overtaken)
         cause: Exception | None = None
         for _ in range(RACES):
             try:
@@ -131,8 +135,17 @@ class Committer:
             there = There.of(facts)
             batch = Batch(facts)
             answers = [batch.decide(work) for work in works]
+            await _refuse_in_earnest(connection, works, answers)
             offsets = await write(connection, batch.changes, there, self._now(), self._slot)
         return [_numbered(answer, batch.changes, offsets) for answer in answers]
+
+
+async def _refuse_in_earnest(connection: Any, works: Sequence[Work], answers: Sequence[object]) -> None:
+    """A Work that is applied again may have waited for its own earlier commit, whose answer was lost, and find the rows
+    as that one left them. Raises _Overtaken then."""
+    refused = [work.id for work, answer in zip(works, answers, strict=True) if isinstance(answer, NotCommitted)]
+    if refused and await connection.fetchval("SELECT 1 FROM works WHERE id = ANY($1::text[]) LIMIT 1", refused):
+        raise _Overtaken
 
 
 def _numbered(answer: Committed | NotCommitted, changes: Changes, offsets: Mapping[Head, int]) -> Answer:

@@ -7,7 +7,7 @@ from typing import Any
 
 from crossdock.core.lanes import Lane
 from crossdock.core.store import Leased, Worker
-from crossdock.stores.postgres.shapes import columns_of
+from crossdock.stores.postgres.together import columns_of
 
 # ruff: noqa: S608
 

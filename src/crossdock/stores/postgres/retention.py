@@ -8,7 +8,8 @@ from typing import Any
 
 from crossdock.stores.postgres.opening import LOCK
 from crossdock.stores.postgres.reads import UNSETTLED
-from crossdock.stores.postgres.writes import COUNTS, TALLIES, run
+from crossdock.stores.postgres.together import run
+from crossdock.stores.postgres.writes import COUNTS, TALLIES
 
 OWN_SLOT = -1
 """Of the sums: retention is nobody's neighbour."""
@@ -101,12 +102,12 @@ async def _uncount(connection: Any, kind: str, rows: Iterable[Any]) -> None:
     gone = Counter((name, state) for name, state in rows)
     scope = {"message": "connection", "delivery": "flow"}[kind]
     lost = sorted((kind, name, state, -amount, OWN_SLOT) for (name, state), amount in gone.items())
-    await run(connection, TALLIES, lost)
+    await run(connection, (TALLIES, lost))
     retired: Counter[str] = Counter()
     for (name, _), amount in gone.items():
         retired[name] += amount
     rows = sorted((f"{scope}/{name}", "retired", amount, OWN_SLOT) for name, amount in retired.items())
-    await run(connection, COUNTS, rows)
+    await run(connection, (COUNTS, rows))
 
 
 _KINDS: dict[str, Callable[[Any, float, int], Awaitable[int]]] = {

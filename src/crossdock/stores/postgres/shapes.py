@@ -1,11 +1,8 @@
-"""How core's rows lie in PostgreSQL's columns: a column a field, under its name; a payload reference takes three.
-
-Many rows travel in one statement, as an array a column.
-"""
+"""How core's rows lie in PostgreSQL's columns: a column a field, under its name; a payload reference takes three."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
@@ -20,29 +17,11 @@ from crossdock.core.states import DeliveryState, MessageState, WaitingFor
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Entity
 from crossdock.core.xref import CrossReference, LinkState
+from crossdock.stores.postgres.together import Part, Row, insert
 
 T = TypeVar("T", bound=Struct)
 V = TypeVar("V")
-Row = tuple[Any, ...]
-
 _TYPES = {str: "text", int: "bigint", float: "double precision", bool: "boolean", bytes: "bytea"}
-
-
-def columns_of(rows: Iterable[Row]) -> list[list[Any]]:
-    """The rows' values, a list a column: what a statement over `unnested` binds. No rows, no columns."""
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def unnested(types: Sequence[str], first: int = 1) -> str:
-    """`unnest(…)` over parameters that are arrays of these types."""
-    marks = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, first))
-    return f"unnest({marks})"
-
-
-def insert(table: str, columns: Mapping[str, str], conflict: str = "") -> str:
-    """Rows as columns into `table`; `columns` maps a name to its type."""
-    names = ", ".join(columns)
-    return f"INSERT INTO {table} ({names}) SELECT * FROM {unnested(list(columns.values()))} {conflict}"  # noqa: S608
 
 
 class Shape(Generic[T]):
@@ -62,7 +41,7 @@ class Shape(Generic[T]):
             self.columns |= {ref: "text", f"{ref}_bytes": "bigint", f"{ref}_sha256": "text"}
         self.select = ", ".join(self.columns)
 
-    def insert(self, *, conflict: str = "", **more: str) -> str:
+    def insert(self, *, conflict: str = "", **more: str) -> Part:
         """For the columns of `row(value)` followed by `more` (name → type)."""
         return insert(self.table, {**self.columns, **more}, conflict)
 
