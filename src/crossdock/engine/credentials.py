@@ -15,7 +15,7 @@ from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Refused
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
-from crossdock.engine.held import Held
+from crossdock.engine.kept import Kept
 
 EARLY_S = 60.0
 """A token that ends within this is renewed before it is used."""
@@ -38,14 +38,14 @@ class Credentials:
     def __init__(self, context: Context, ask: Ask) -> None:
         self._context = context
         self._ask = ask
-        self._held = Held(context)
+        self._kept = Kept(context)
         self._locks: dict[str, asyncio.Lock] = {}
         self._renewed_at: dict[str, float] = {}
         self._refused: dict[str, tuple[Credential, CredentialError]] = {}
 
     async def get(self, connection: str) -> Credential:
         """The credential to sign with now. Raises CredentialError when a person must connect first."""
-        credential = await self._held.get(connection)
+        credential = await self._kept.get(connection)
         ends_at = credential.expires_at
         connector = self._context.connection(connection).connector
         if ends_at is not None and connector.refreshes and self._context.clock.civil() > ends_at - EARLY_S:
@@ -54,7 +54,7 @@ class Credentials:
 
     def forget(self, connection: str) -> None:
         """Read it from the vault again: a person has connected anew."""
-        self._held.forget(connection)
+        self._kept.forget(connection)
         self._renewed_at.pop(connection, None)
         self._refused.pop(connection, None)
 
@@ -65,7 +65,7 @@ class Credentials:
         if not self._context.connection(connection).connector.refreshes:
             return await self._set_anew(connection, used)
         async with self._locks.setdefault(connection, asyncio.Lock()):
-            held = self._held.known(connection)
+            held = self._kept.known(connection)
             if held is not None and held != used:
                 return held
             now = self._context.clock.now()
@@ -79,7 +79,7 @@ class Credentials:
 
     async def _set_anew(self, connection: str, used: Credential) -> Credential:
         """A person may have done so already, while the request with the old one was under way."""
-        stored = await self._held.read(connection)
+        stored = await self._kept.read(connection)
         if stored != used:
             return stored
         raise CredentialError(
@@ -89,7 +89,7 @@ class Credentials:
 
     async def _renewed(self, connection: str, used: Credential, now: float) -> Credential:
         connector = self._context.connection(connection).connector
-        stored = await self._held.read(connection)
+        stored = await self._kept.read(connection)
         if stored != used:
             return stored
         refused = self._refused.get(connection)
@@ -103,7 +103,7 @@ class Credentials:
         crash.at("token.answered")
         await self._context.vault.put_credential(connection, fresh, since=used)
         crash.at("token.persisted")
-        stored = await self._held.read(connection)
+        stored = await self._kept.read(connection)
         if stored == fresh:
             self._renewed_at[connection] = now
         return stored

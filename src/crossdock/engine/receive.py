@@ -19,7 +19,7 @@ from crossdock.core.work import CellWrite, Committed, Payload, Work
 from crossdock.engine import intake
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
-from crossdock.engine.held import Held
+from crossdock.engine.kept import Kept
 
 LONGEST_REASON = 500
 """characters: an error may quote the whole body"""
@@ -46,13 +46,13 @@ class Rejections:
 class Receiver:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._held = Held(context)
+        self._kept = Kept(context)
         self.rejections: dict[str, Rejections] = {}
         """connection → what was not authenticated since somebody last took it from here"""
 
     def forget(self, connection: str) -> None:
         """Its secrets have changed."""
-        self._held.forget(connection)
+        self._kept.forget(connection)
 
     async def receive(self, name: str, request: Inbound) -> Reply:
         """The answer for the sender: 2xx means committed. Same identity again: same answer, no second row."""
@@ -62,7 +62,7 @@ class Receiver:
         if connection is None or webhook is None:
             return Reply(404, b"no such hook")
         try:
-            credential = await self._held.get(name)
+            credential = await self._kept.get(name)
         except CredentialError as error:
             context.pause(name, error)
             return Reply(503, b"what this hook is checked with cannot be read; send it again later")

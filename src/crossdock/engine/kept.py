@@ -8,19 +8,19 @@ from crossdock.core.secret import Credential
 from crossdock.engine.context import Context
 
 
-class Held:
+class Kept:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._held: dict[str, Credential] = {}
+        self._known: dict[str, Credential] = {}
         self._forgotten: Counter[str] = Counter()
         """connection → how often; so a slow reading does not bring back what a person has changed meanwhile"""
 
     def known(self, connection: str) -> Credential | None:
-        return self._held.get(connection)
+        return self._known.get(connection)
 
     async def get(self, connection: str) -> Credential:
         """Raises CredentialError when it cannot be opened."""
-        return self._held.get(connection) or await self.read(connection)
+        return self._known.get(connection) or await self.read(connection)
 
     async def read(self, connection: str) -> Credential:
         """From the vault, as it is now. Raises CredentialError."""
@@ -28,10 +28,10 @@ class Held:
             before = self._forgotten[connection]
             credential = await self._context.vault.credential(connection)
             if before == self._forgotten[connection]:
-                self._held[connection] = credential
+                self._known[connection] = credential
                 return credential
 
     def forget(self, connection: str) -> None:
         """A person has changed it."""
-        self._held.pop(connection, None)
+        self._known.pop(connection, None)
         self._forgotten[connection] += 1
