@@ -3,24 +3,33 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import asyncpg
 import pytest
 
+from crossdock.core.connector import Call, ConnectionSettings, Steps
 from crossdock.core.delivery import Exchange
-from crossdock.core.flow import Landscape
+from crossdock.core.flow import Connection, Landscape
 from crossdock.core.ids import PARTITIONS
+from crossdock.core.limits import Limit
+from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import SETTLED, DeliveryState
+from crossdock.core.wire import Http, Response
 from crossdock.engine import leases
 from crossdock.engine.clock import SystemClock
 from crossdock.engine.context import Context
+from crossdock.engine.gate import Gate
 from crossdock.engine.operate import Operator
 from crossdock.engine.supervise import Hub
 from crossdock.stores.postgres import PostgresStore, opening
-from crossdock.testing.fake_platform import FakePlatform
-from crossdock.testing.stage import OpenVault, Stage, Tally, flow, landscape, need
+from crossdock.testing.fake_connector import FakeConnector
+from crossdock.testing.fake_platform import BASE, JSON, FakePlatform
+from crossdock.testing.stage import SIGNED_WITH, OpenVault, Stage, Tally, flow, landscape, need
+from crossdock.testing.virtual_clock import VirtualClock, run_virtually
 
 
 @pytest.fixture
@@ -34,11 +43,11 @@ async def url(postgres: str) -> str:
 
 @asynccontextmanager
 async def worker(
-    name: str, url: str, world: Landscape, platform: FakePlatform, role: str = "all"
+    name: str, url: str, world: Landscape, platform: FakePlatform, role: str = "all", vault: OpenVault | None = None
 ) -> AsyncIterator[Stage]:
     store, clock = PostgresStore(url), SystemClock()
     context = Context(
-        store, world, clock, platform, OpenVault(), Tally(), random.Random(1).random, name, role
+        store, world, clock, platform, vault or OpenVault(), Tally(), random.Random(1).random, name, role
     )  # fmt: skip
     hub = Hub(context)
     await hub.start()
@@ -258,3 +267,95 @@ async def test_a_rewind_at_one_worker_is_read_again_by_both(url: str) -> None:
         assert counts["flow/put", "read"] == before["flow/put", "read"] + 20
         assert counts["flow/put", "skipped:already_planned"] == 20
         assert len(other.platform.effects) == 20
+
+
+# --- what they share ----------------------------------------------------------------------------------------------
+
+
+class WithTokens(FakeConnector):
+    def sign(self, request: Http, credential: Credential, civil: float, nonce: str) -> Http:
+        return request.with_headers(("authorization", credential.get("access_token")))
+
+    def refresh(self, credential: Credential, now: float) -> Steps[Credential]:
+        done = yield Call("refresh", Http("POST", f"{BASE}/token", body=credential.get("refresh_token").encode()))
+        return credential.with_secrets(now + 600.0, access_token=done.answer, refresh_token=done.answer)
+
+
+@dataclass
+class StrictPlatform(FakePlatform):
+    """A token is good for one renewal."""
+
+    token: int = 0
+    refused: int = 0
+
+    def _play(self, request: Http) -> Response:
+        if request.url == f"{BASE}/token":
+            if request.body != str(self.token).encode():
+                self.refused += 1
+                return Response(400, JSON, b'{"error":"invalid_grant"}')
+            self.token += 1
+            return Response(200, JSON, f'"{self.token}"'.encode())
+        if dict(request.headers).get("authorization") != str(self.token):
+            return Response(401, JSON, b'{"error":"expired"}')
+        return super()._play(request)
+
+
+async def test_g13_a_token_that_runs_out_is_renewed_once_among_4_workers(url: str) -> None:
+    connector, platform, vault = (
+        WithTokens(ConnectionSettings()),
+        StrictPlatform(token=7, sleep=asyncio.sleep),
+        OpenVault(),
+    )
+    platform.delay_s = 0.05
+    made = landscape(flow("create_with_key", name="put", connector=connector))
+    world = Landscape(
+        made.name, made.environment, {**made.connections, "out": Connection("out", connector)}, made.flows, made.models
+    )
+    secrets = {"webhook_secret": Secret(SIGNED_WITH), "access_token": Secret("7"), "refresh_token": Secret("7")}
+    vault.held["out"] = Credential(secrets, account="fake.example", expires_at=1.0)
+    async with AsyncExitStack() as stack:
+        names = ("one", "two", "three", "four")
+        crew = [await stack.enter_async_context(worker(name, url, world, platform, vault=vault)) for name in names]
+        await until(lambda: all(len(partitions(here)) == PARTITIONS // 4 for here in crew))
+        await crew[0].send(*things(64))
+        await settle(crew[0], 64)
+        assert all(here.tally.seen["delivered", "put"] for here in crew)
+    assert (platform.token, platform.refused) == (8, 0)
+
+
+def test_the_rates_and_slots_of_an_account_are_parted_among_its_workers() -> None:
+    async def through(workers: int) -> tuple[float, int]:
+        """When the last of 40 calls at 10 a second went, and how many of 12 slots could be had at once."""
+        clock = VirtualClock()
+        slow, wide = Gate([Limit("requests", 10, 10.0)], clock), Gate([Limit("r", 1, inf, concurrency=12)], clock)
+        for gate in (slow, wide):
+            gate.share(workers)
+        began_at = clock.now()
+        for _ in range(40):
+            await slow.enter({})
+            slow.leave()
+        inside = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while True:
+                    await wide.enter({})
+                    inside += 1
+        return round(clock.now() - 1.0 - began_at, 3), inside
+
+    assert run_virtually(through(1)) == (3.0, 12)
+    assert run_virtually(through(4)) == (15.0, 3)
+
+
+def test_an_account_that_a_worker_leaves_is_the_others_at_once() -> None:
+    async def play() -> None:
+        gate = Gate([Limit("r", 1, inf, concurrency=12)], VirtualClock())
+        gate.share(6)
+        for _ in range(2):
+            await gate.enter({})
+        waiting = asyncio.create_task(gate.enter({}))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        gate.share(2)
+        await waiting
+
+    run_virtually(play())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -29,6 +30,8 @@ from crossdock.engine.retain import Retention
 from crossdock.engine.signals import LEASES
 
 CREDENTIAL_CHECK_S = 5.0
+SIGN_OFF_S = 2.0
+"""Where the store does not answer, the others learn by the lease that this worker is gone."""
 
 Run = Callable[[], Coroutine[Any, Any, None]]
 
@@ -119,7 +122,9 @@ class Hub:
         await asyncio.gather(*(deliverer.drain(grace_s) for deliverer in self.deliverers.values()))
         await _cancel(self._tasks)
         if not self.context.failed:
-            await self.leases.stop()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SIGN_OFF_S):
+                    await self.leases.stop()
         self.context.marker.close()
 
     def _counted(self, workers: int) -> None:
