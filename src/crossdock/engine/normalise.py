@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
 
 from crossdock.core import crash, json
-from crossdock.core.errors import CredentialError, CrossdockError, StoreError
+from crossdock.core.errors import CrossdockError, StoreError
 from crossdock.core.event import Event, event_id
-from crossdock.core.flow import Connection, Flow, Inlet, MapFailed
+from crossdock.core.flow import Connection, Inlet, MapFailed
 from crossdock.core.keys import native_key
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.message import Message
@@ -21,7 +21,6 @@ from crossdock.core.routing import is_stale, verb_of
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
-from crossdock.core.xref import CrossReference, LinkState
 from crossdock.engine.bounces import WHY as LOOP
 from crossdock.engine.bounces import Bounces
 from crossdock.engine.bugs import bug_in
@@ -30,9 +29,9 @@ from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.leases import Leases
 from crossdock.engine.merging import Merger
-from crossdock.engine.ours import PATIENCE_S, Ours
 from crossdock.engine.receive import payload_of
 from crossdock.engine.records import Quarantine, Records, must_be_fetched
+from crossdock.engine.whose import NotYet, Whose
 
 BATCH = 128
 IDLE_S = 5.0
@@ -52,10 +51,6 @@ class Draft:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-class NotYet(Exception):
-    """Who has made this change is not known yet."""
-
-
 class Normaliser:
     """One connection's reader of its inbox."""
 
@@ -63,11 +58,10 @@ class Normaliser:
         self._context = context
         self._records = Records(context, exchanger, connection)
         self._connection = connection
-        self._ours = Ours(context)
+        self._whose = Whose(context)
         self._signal = f"inbox/{connection.name}"
         self._leases = leases
         self._account = ""
-        self._linked: dict[str, bool] = {}
         self._merger = Merger(context, connection.name)
         self._bounces = Bounces()
         self.lanes = lanes_of("normalise", f"inbox/{connection.name}")
@@ -235,7 +229,9 @@ class Normaliser:
         known: dict[tuple[str, str], str] = {}
         for model in {model for model, _ in asked}:
             ids = [remote_id for of, remote_id in asked if of == model]
-            known.update({(model, ref.remote_id): ref.key for ref in await self._references(model, ids)})
+            known.update(
+                {(model, ref.remote_id): ref.key for ref in await self._whose.linked(self._account, model, ids)}
+            )
         resolved = self._run_map(message, inlet, record, known)[0] if known else outputs
         return [(said, outputs[place] if place < len(outputs) else said) for place, said in enumerate(resolved)]
 
@@ -253,26 +249,6 @@ class Normaliser:
                 return inlet.map.run(record, now=self._context.clock.now()), frozenset(keys.asked)
         except MapFailed as error:
             raise Quarantine(f"map for {inlet.topic!r}: {error.what}") from None
-
-    async def _may_be_linked(self, model: str) -> bool:
-        """Where no flow writes and nothing was ever linked, there is nothing to look up for each event."""
-        if model not in self._linked:
-            try:
-                written = {await self._context.account(flow.connection) for flow in self._flows()}
-            except CredentialError:
-                return True
-            known = await self._context.store.cross_references(account=self._account, model=model, limit=1)
-            self._linked[model] = bool(known) or self._account in written
-        return self._linked[model]
-
-    def _flows(self) -> Iterable[Flow]:
-        return self._context.landscape.flows.values()
-
-    async def _references(self, model: str, remote_ids: Sequence[str]) -> Sequence[CrossReference]:
-        if not await self._may_be_linked(model):
-            return ()
-        rows = await self._context.store.cross_references(account=self._account, model=model, remote_ids=remote_ids)
-        return [row for row in rows if row.state is LinkState.LINKED]
 
     async def _event(self, message: Message, said: Any, plain: Any) -> Event:
         """Raises Quarantine, NotYet."""
@@ -293,11 +269,13 @@ class Normaliser:
                 raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
             data = validator.canonical(data)
         own_words = data if plain is said or not isinstance(plain, dict) else validator.canonical(plain.get("data"))
-        links = await self._whose(message, model, str(remote_id), own_words, version)
-        key = links[0].key if links else native_key(self._connection.name, str(remote_id))
+        link = await self._whose.changed(
+            self._account, model, str(remote_id), values=own_words, version=version, came_at=message.received_at
+        )
+        key = link.key if link is not None else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)
-        echo = bool(links) and is_echo(links[0], fingerprint_of(own_words), version)
-        if links and not echo and self._bounces.too_many(links[0], self._context.clock.now()):
+        echo = link is not None and is_echo(link, fingerprint_of(own_words), version)
+        if link is not None and not echo and self._bounces.too_many(link, self._context.clock.now()):
             raise Quarantine(LOOP)
         return Event(
             id=event_id(self._account, model, key, verb, version, encoded),
@@ -311,33 +289,17 @@ class Normaliser:
             version=version,
             occurred_at=message.received_at,
             cause=message.id,
-            origin=links[0].effect_id if echo else "",
-            trail=f"{links[0].trail},{self._account}" if echo else "",
+            origin=link.effect_id if link is not None and echo else "",
+            trail=f"{link.trail},{self._account}" if link is not None and echo else "",
             data=encoded,
             appended_at=self._context.clock.now(),
         )
-
-    async def _whose(
-        self, message: Message, model: str, remote_id: str, data: Any, version: str
-    ) -> Sequence[CrossReference]:
-        """The entity that is linked to the record. Raises NotYet while it may be one that the hub is just making, or a
-        change that it is just making to it."""
-        links = await self._references(model, [remote_id])
-        if links and is_echo(links[0], fingerprint_of(data), version):
-            return links
-        too_late = self._context.clock.now() >= message.received_at + PATIENCE_S
-        if too_late or not self._ours.writes(self._account, model):
-            return links
-        key = links[0].key if links else ""
-        if await self._ours.under_way(self._account, model, key, message.received_at):
-            raise NotYet
-        return await self._references(model, [remote_id])  # the outcome may have come in between
 
     async def _partition(self, named: Any, key: str) -> str:
         """What is kept in order: the entity that the map named, else the event's own."""
         if not isinstance(named, dict) or not named.get("id"):
             return key
-        links = await self._references(str(named.get("model", "")), [str(named["id"])])
+        links = await self._whose.linked(self._account, str(named.get("model", "")), [str(named["id"])])
         return links[0].key if links else native_key(self._connection.name, str(named["id"]))
 
     # --- the commit ---------------------------------------------------------------------------------------------
