@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from crossdock.core import crash
 from crossdock.core.errors import StoreError
 from crossdock.core.event import STREAM
 from crossdock.core.work import Committed, NotCommitted, Work
@@ -137,6 +138,8 @@ class Committer:
             answers = [batch.decide(work) for work in works]
             await _refuse_in_earnest(connection, works, answers)
             offsets = await write(connection, batch.changes, there, self._now(), self._slot)
+            if batch.changes.arrivals:
+                crash.at("ingest.inserted")
         return [_numbered(answer, batch.changes, offsets) for answer in answers]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any
 
+from crossdock.core import crash
 from crossdock.core.errors import StoreError
 
 SCHEMA = "crossdock"
@@ -99,4 +100,5 @@ async def migrate(connection: Any) -> None:
             )
         for number, sql in enumerate(steps[version:], version + 1):
             await connection.execute(sql)
+            crash.at("migrate.step")
             await connection.execute("INSERT INTO schema_version VALUES ($1)", number)

@@ -64,6 +64,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
         Campaign("F1", "kill -9 of a real hub at every named point", kills.kills, least=kills.SEEDS, alone=True),
+        Campaign("F1P", "the same on PostgreSQL", kills.kills_on_postgres, alone=True, lacks=workers.lacks),
         Campaign("F2", "kill -9 of a real hub at random moments under load", kills.moments, least=2, alone=True),
         Campaign("F2P", "kill -9 of one of several workers", workers.killed, alone=True, lacks=workers.lacks),
         Campaign("F3", "power cuts at any write of the store", lambda seed: disk.power_cuts(seed, 20), least=3),

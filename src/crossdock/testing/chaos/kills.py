@@ -18,6 +18,7 @@ from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.oracle import Oracle, oracle
 from crossdock.testing.chaos.reckoning import at_rest, judge
 from crossdock.testing.live import HubProcess, signup
+from crossdock.testing.services import Postgres
 
 KILLS = 5
 PATIENCE_S = 30.0
@@ -47,17 +48,25 @@ def kills(seed: int) -> Ledger:
     return _trial(chance, points)
 
 
+def kills_on_postgres(seed: int) -> Ledger:
+    """The same on PostgreSQL, whose log is its own business."""
+    chance = random.Random(f"kill/postgres/{seed}")  # noqa: S311 - the seed is the point
+    points = [point for point in POINTS if point not in {"checkpoint.start", "migrate.step", "blob.written"}]
+    with Postgres() as server:
+        return _trial(chance, [points[(seed * KILLS + number) % len(points)] for number in range(KILLS)], server.url)
+
+
 def moments(seed: int) -> Ledger:
     """At no point in particular, under load."""
     chance = random.Random(f"moment/{seed}")  # noqa: S311 - the seed is the point
     return _trial(chance, [""] * KILLS)
 
 
-def _trial(chance: random.Random, points: Sequence[str]) -> Ledger:
+def _trial(chance: random.Random, points: Sequence[str], store: str = "") -> Ledger:
     ledger = Ledger(trials=1)
     senders = Senders(chance)
     with oracle(chance, FLOWS) as there, tempfile.TemporaryDirectory() as folder:
-        project = project_of(Path(folder) / "p", there.urls)
+        project = project_of(Path(folder) / "p", there.urls, store)
         for point in points:
             there.trouble = 0.5 if point == "retry.scheduled" else chance.choice((0.0, 0.1, 0.3))
             if _life(project, senders, there, point, chance):
