@@ -1,6 +1,7 @@
 """A platform repeats what it was sent: its words are kept as the reason, and no secret among them."""
 
 import base64
+import contextlib
 import json
 import sqlite3
 import time
@@ -88,7 +89,7 @@ def test_a_message_that_cannot_be_understood_is_told_without_its_address(project
             assert time.monotonic() < ends_at
             time.sleep(0.05)
     assert "email" in listed[0]["reason"]
-    with sqlite3.connect(project / ".crossdock" / "production.db") as store:
+    with contextlib.closing(sqlite3.connect(project / ".crossdock" / "production.db")) as store:
         ((reason,),) = store.execute("SELECT reason FROM messages")
     assert "ada@example.com" not in reason
 
