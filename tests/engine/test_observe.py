@@ -99,6 +99,7 @@ def test_a_destination_in_trouble_is_told_when_it_begins_and_when_it_ends() -> N
         await look()
 
     lines = told(play, flow("put", in_flight=4, retry=RetryPolicy(attempts=50)))
+    assert lines[0]["why"] == "connection refused"
     assert [line["event"] for line in lines] == [
         "a destination does not answer well, and is tried now and then",
         "a destination is well again",

@@ -111,6 +111,7 @@ def _connection(name: str, states: Mapping[str, int], running: Mapping[str, Any]
         **{str(state): states.get(state, 0) for state in MessageState},
         "paused": running["paused"].get(name, "") if running else None,
         "breaker_open": name in running["in_trouble"] if running else None,
+        "trouble": running["in_trouble"].get(name, "") if running else None,
         "failing_polls": _failing_polls(name, running.get("failing_polls", {})) if running else None,
     }
 
@@ -167,7 +168,7 @@ def _state(row: Mapping[str, Any]) -> str:
     if row["paused"]:
         return f"paused: {row['paused']}"
     if row["breaker_open"]:
-        return "in trouble: its breaker is open"
+        return f"in trouble, tried now and then: {row['trouble']}"
     return "; ".join(f"its poll {poll} fails: {why}" for poll, why in (row["failing_polls"] or {}).items())
 
 

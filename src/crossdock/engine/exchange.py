@@ -49,10 +49,10 @@ class Exchanger:
         found.share(self.workers)
         return found
 
-    def in_trouble(self, account: str) -> bool:
-        """Whether the account's breaker is open."""
+    def trouble(self, account: str) -> str:
+        """Why the account's breaker is open; "" = it is not."""
         gate = self._gates.get(account)
-        return gate is not None and gate.breaker.is_open
+        return (gate.why or "no answer") if gate is not None and gate.breaker.is_open else ""
 
     async def send(
         self, connection: str, call: Call, *, deadline_s: float = DEADLINE_S, about: Sequence[str] = ()
@@ -104,7 +104,7 @@ class Exchanger:
         except CredentialError as error:
             return self._pause(connection, error, started_at)
         except TransportError as error:
-            gate.trouble()
+            gate.trouble(error.what)
             return Sent(judge_failure(error), 0, started_at, context.clock.now())
         crash.at("response.read")
         ended_at = context.clock.now()
@@ -137,7 +137,7 @@ class Exchanger:
     def _mind(gate: Gate, verdict: Verdict, response: Response) -> None:
         """Trouble is what is not the platform's own word: 5xx and unreadable answers. A wait it asks for binds all."""
         if isinstance(verdict, Unknown):
-            gate.trouble()
+            gate.trouble(verdict.why)
         else:
             gate.fine()
         if isinstance(verdict, NotDone) and not verdict.counts and verdict.wait_s and response.status == 429:

@@ -31,6 +31,8 @@ class Gate:
         self._line = asyncio.Lock()
         self._not_before = 0.0
         self.breaker = Breaker()
+        self.why = ""
+        """what the last trouble was"""
 
     async def enter(self, cost: Mapping[str, float]) -> None:
         """Waits for a slot and for every budget that the call draws on."""
@@ -84,8 +86,9 @@ class Gate:
         """The platform said how long nobody should call."""
         self._not_before = max(self._not_before, self._clock.now() + wait_s)
 
-    def trouble(self) -> None:
+    def trouble(self, why: str) -> None:
         self.breaker = self.breaker.failed(self._clock.now())
+        self.why = why
 
     def fine(self) -> None:
         if self.breaker.failures:

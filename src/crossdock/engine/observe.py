@@ -100,17 +100,19 @@ class Observer:
 
     def _connection(self, name: str, quarantined: int) -> None:
         why = self._context.paused.get(name, "")
-        in_trouble = self._hub.exchanger.in_trouble(self._context.accounts.get(name, ""))
+        trouble = self._hub.exchanger.trouble(self._context.accounts.get(name, ""))
         self._gauges.set_paused(name, is_paused=bool(why))
-        self._gauges.set_breaker(name, is_open=in_trouble)
+        self._gauges.set_breaker(name, is_open=bool(trouble))
         if self._news(name, "paused", why, at_first=""):
             if why:
                 log.warning("a connection is paused until a person acts", connection=name, why=_one_line(why))
             else:
                 log.info("a connection goes on", connection=name)
-        if self._news(name, "breaker", in_trouble, at_first=False):
-            if in_trouble:
-                log.warning("a destination does not answer well, and is tried now and then", connection=name)
+        if self._news(name, "breaker", bool(trouble), at_first=False):
+            if trouble:
+                log.warning(
+                    "a destination does not answer well, and is tried now and then", connection=name, why=trouble
+                )
             else:
                 log.info("a destination is well again", connection=name)
         if self._news(name, "quarantined", quarantined, at_first=0):

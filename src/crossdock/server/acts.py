@@ -93,11 +93,11 @@ class Acts:
     async def _state(self, said: Said) -> Mapping[str, Any]:
         """What only the running hub knows."""
         context = self._hub.context
-        in_trouble = [name for name, account in context.accounts.items() if self._hub.exchanger.in_trouble(account)]
+        trouble = {name: self._hub.exchanger.trouble(account) for name, account in context.accounts.items()}
         reason = self._redactor.reason
         return {
             "paused": {name: reason(why) for name, why in context.paused.items()},
-            "in_trouble": sorted(in_trouble),
+            "in_trouble": {name: why for name, why in sorted(trouble.items()) if why},
             "ready": self._hub.ready,
             "refuses": context.refuses,
             "failing_polls": {name: reason(why) for name, why in self._hub.failing_polls().items()},
