@@ -11,12 +11,13 @@ from crossdock.core.connector import Action, ConnectionSettings, Connector, Foun
 from crossdock.core.effects import EffectClass
 from crossdock.core.retry import RetryPolicy
 from crossdock.core.states import DeliveryState
+from crossdock.core.wire import Http, Response
 from crossdock.engine.known import choices, known_of
 from crossdock.engine.operate import Operator
-from crossdock.testing.fake_connector import CreateAndLookUp, CreateWithKey, FakeConnector
+from crossdock.testing.fake_connector import CreateAndLookUp, CreateWithKey, FakeConnector, TwoSteps
 from crossdock.testing.fake_platform import FakePlatform
 from crossdock.testing.stage import Stage, flow, landscape, stage
-from crossdock.testing.virtual_clock import run_virtually
+from crossdock.testing.virtual_clock import VirtualClock, run_virtually
 
 
 class KeyThenLookUp(CreateAndLookUp):
@@ -46,11 +47,15 @@ def connector(action: type[Action]) -> Connector:
 
 
 def play(
-    acts: Callable[[Stage], Awaitable[None]], action: type[Action], platform: FakePlatform, attempts: int = 6
+    acts: Callable[[Stage], Awaitable[None]],
+    action: type[Action],
+    platform: FakePlatform,
+    attempts: int = 6,
+    clock: VirtualClock | None = None,
 ) -> None:
     async def run() -> None:
         one = flow(action.name, connector=connector(action), retry=RetryPolicy(attempts=attempts))
-        async with stage(landscape(one), platform=platform) as here:
+        async with stage(landscape(one), platform=platform, clock=clock) as here:
             await here.send({"id": "a", "value": "v"})
             await here.settle(within_s=48 * 3600.0)
             await acts(here)
@@ -146,6 +151,60 @@ def test_what_two_records_could_be_is_held_and_both_are_named() -> None:
     play(acts, Careless, platform)
 
 
+class SlowIndex(FakePlatform):
+    """Shows a record only so long after it was made."""
+
+    lag_s = 45.0
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.made_at: dict[str, float] = {}
+
+    def _write(self, name: str, body: Mapping[str, object]) -> dict[str, object]:
+        self.made_at.setdefault(name, self.clock.now())
+        return super()._write(name, dict(body))
+
+    def _apply(self, request: Http, path: str) -> Response:
+        if not path.startswith("/find/"):
+            return super()._apply(request, path)
+        young = {name for name, at in self.made_at.items() if at > self.clock.now() - self.lag_s}
+        hidden, self.records = self.records, {k: v for k, v in self.records.items() if k not in young}
+        try:
+            return super()._apply(request, path)
+        finally:
+            self.records = hidden
+
+
+class LookUpOnly(CreateAndLookUp):
+    """Looks for nothing before its first create."""
+
+    name = "look_up_only"
+    match = ()
+
+
+def test_g08_a_duplicate_made_by_an_index_slower_than_it_is_known_to_be_is_told_and_never_silent() -> None:
+    clock = VirtualClock()
+    platform = SlowIndex(clock)
+    platform.faults["/create"] = ["lost_after"]
+
+    async def acts(here: Stage) -> None:
+        (row,) = await here.deliveries()
+        assert len(platform.records) == 2, "it was not shown in time"
+        assert row.state is DeliveryState.HELD
+        assert "r1" in row.reason
+        assert "r2" in row.reason
+        known = await known_of(here.store, row)
+        assert list(choices(known)) == ["adopt", "retry", "discard"]
+        await Operator(here.hub.context, "joanna").retry(row)
+        await here.hub.moved(row.flow, row.partitionkey)
+        await here.settle()
+        assert await here.states() == {"delivered": 1}
+        assert len(platform.records) == 2, "what has happened is not repeated"
+
+    play(acts, LookUpOnly, platform, clock=clock)
+
+
 @pytest.mark.parametrize("settle_s", [30.0, 120.0])
 def test_g08_nothing_is_looked_up_before_the_index_can_be_believed(settle_s: float) -> None:
     platform = FakePlatform()
@@ -172,3 +231,21 @@ def test_g08_nothing_is_looked_up_before_the_index_can_be_believed(settle_s: flo
 
     play(acts, Slow, platform)
     assert len(looked_at) == 1
+
+
+def test_g27_a_retry_repeats_no_step_that_has_happened() -> None:
+    platform = FakePlatform()
+    platform.faults["/put"] = [400]
+
+    async def acts(here: Stage) -> None:
+        (row,) = await here.deliveries()
+        assert row.state is DeliveryState.DEAD
+        await Operator(here.hub.context, "joanna").retry(row)
+        await here.hub.moved(row.flow, row.partitionkey)
+        await here.settle()
+        assert await here.states() == {"delivered": 1}
+        made = [request for request in platform.requests if request.url.endswith("/create")]
+        assert len(made) == 1, "the first step had happened"
+        assert platform.effects == ["v", "label of r1"]
+
+    play(acts, TwoSteps, platform)

@@ -301,7 +301,7 @@ class Deliverer:
     async def _journal(self, group: Sequence[Item]) -> Journal:
         """Only a delivery that has been at work before has one; a batch is composed anew."""
         row = group[0].delivery
-        if self.flow.action.batch_size > 1 or not row.outbound:
+        if self.flow.action.batch_size > 1 or not (row.outbound or row.revision):
             return Journal()
         return Journal(await self._context.store.exchanges([row.id]), row.revision)
 

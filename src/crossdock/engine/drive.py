@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from crossdock.core import crash, json
-from crossdock.core.connector import Call, Pause
+from crossdock.core.connector import Call, Found, Pause, Receipt
 from crossdock.core.delivery import Exchange, ExchangeState
 from crossdock.core.errors import ForAPerson
 from crossdock.core.outcome import item_failure
@@ -50,7 +50,8 @@ class Drive:
                 with self._rooms.context.marker.at("delivery", *self._ids):
                     step = steps.send(answer)
             except StopIteration as stop:
-                await record.settle(stop.value, self._failed)
+                if not record.journal.may_be_twice or await self._is_alone(stop.value):
+                    await record.settle(stop.value, self._failed)
                 return
             except ForAPerson as error:
                 await record.park_for_a_person(error.what)
@@ -187,6 +188,37 @@ class Drive:
         )
         revision = record.items[0].delivery.revision + 1
         await record.move_all(DeliveryState.RETRYING, "its record was found", self._clock.now(), revision)
+        return True
+
+    async def _is_alone(self, receipts: Mapping[str, Receipt]) -> bool:
+        """What was looked for, not found and sent again is there twice if the platform's index was slower than it is
+        known to be. So it is looked for once more, and two records are a person's. False when the run ends here."""
+        record, now = self._record, self._clock.now()
+        at = record.journal.happened_at + self._flow.action.settle_s
+        if at > now:
+            await record.move_all(DeliveryState.RESOLVING, "it was sent again: looking whether it is there twice", at)
+            return False
+        for outbound in record.outbounds:
+            try:
+                found = await self._rooms.prepared.find(outbound)
+            except ForAPerson:
+                continue  # what cannot be looked for now could be before: it was sent, and that is known
+            except ReadFailed as failed:
+                if isinstance(failed.verdict, Refused):
+                    continue
+                await record.move_all(
+                    DeliveryState.RESOLVING, f"could not look it up: {failed.verdict.why}", now + 15.0
+                )
+                return False
+            record.looked_up(outbound, found, afterwards=True)
+            receipt = receipts.get(outbound.id)
+            if found is None or receipt is None or not receipt.remote_id:
+                continue
+            others = tuple(hit for hit in (found.receipt.remote_id, *found.others) if hit != receipt.remote_id)
+            if others:
+                why = "it was sent again, since the platform did not show it in time"
+                await record.park_for_a_person(doubt(Found(receipt, certain=False, others=others, why=why)))
+                return False
         return True
 
     async def _pause(self, pause: Pause) -> bool:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crossdock.core import json
 from crossdock.core.delivery import Exchange, ExchangeState
 from crossdock.core.effects import EffectClass
+
+LOOK_UP = "look-up"
+"""How the steps of the hub's own look-ups begin."""
+AFTERWARDS = f"{LOOK_UP} afterwards"
+"""Of those that look whether it is there twice."""
 
 
 class Journal:
@@ -27,9 +33,23 @@ class Journal:
     @property
     def made_something(self) -> bool:
         """Whether an effect of this delivery is known to have happened."""
-        return any(
-            exchange.state is ExchangeState.OK and exchange.effect is not None for exchange in self._by_step.values()
-        )
+        return any(_happened(exchange) for exchange in self._by_step.values())
+
+    @property
+    def may_be_twice(self) -> bool:
+        """It was looked for, not found, and sent again; and nobody has looked since."""
+        looked = [exchange for step, exchange in self._by_step.items() if step.startswith(LOOK_UP)]
+        missed = any(not json.decode(exchange.answer)["found"] for exchange in looked)
+        return missed and not any(exchange.step.startswith(AFTERWARDS) for exchange in looked)
+
+    @property
+    def happened_at(self) -> float:
+        """When the last of its effects did; 0 = none has."""
+        return max((one.ended_at or one.first_sent_at for one in self._by_step.values() if _happened(one)), default=0.0)
+
+
+def _happened(exchange: Exchange) -> bool:
+    return exchange.state is ExchangeState.OK and exchange.effect is not None
 
 
 def _happened_once(exchange: Exchange) -> bool:

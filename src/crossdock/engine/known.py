@@ -12,7 +12,7 @@ from crossdock.core.effects import EffectClass
 from crossdock.core.resolution import GUARANTEES
 from crossdock.core.store import Store
 from crossdock.core.xref import CrossReference
-from crossdock.engine.record import LOOK_UP
+from crossdock.engine.journal import LOOK_UP
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,9 @@ def choices(known: Known) -> Mapping[str, str]:
     """Decision → what it does here, the likeliest first."""
     row, unknown = known.delivery, known.unknown
     discard = {"discard": "gives it up for good; later events of its key go on"}
+    if unknown is None and any(one.state is ExchangeState.OK and one.effect is not None for one in known.exchanges):
+        adopt = {"adopt": "this is its record, and no other: it is delivered and linked, nothing is sent"}
+        return {**adopt, "retry": "what has happened is not repeated: it goes on from there", **discard}
     if unknown is None:
         return {"retry": "nothing was sent that could have happened: it goes again, mapped anew", **discard}
     hits = tuple(dict.fromkeys(hit for look_up in known.look_ups for hit in look_up.found))

@@ -118,7 +118,7 @@ class Planner:
 
     async def _made_something(self, row: Delivery) -> bool:
         """What has begun to exist is finished, not superseded: else the newer event would make it a second time."""
-        if not row.outbound:
+        if not (row.outbound or row.revision):
             return False
         return Journal(await self._context.store.exchanges([row.id]), row.revision).made_something
 

@@ -33,13 +33,10 @@ from crossdock.engine.draft import Draft
 from crossdock.engine.echo import fingerprint_of_record, trail_of
 from crossdock.engine.exchange import Exchanger, Sent
 from crossdock.engine.item import Item, freeze
-from crossdock.engine.journal import Journal
+from crossdock.engine.journal import AFTERWARDS, LOOK_UP, Journal
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.merging import note_write
 from crossdock.engine.prepare import Prepared
-
-LOOK_UP = "look-up"
-"""How the steps of the hub's own look-ups begin in the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +92,13 @@ class Record:
             first_sent_at=self._context.clock.now(),
         )
 
-    def looked_up(self, outbound: Outbound, found: Found | None) -> None:
+    def looked_up(self, outbound: Outbound, found: Found | None, *, afterwards: bool = False) -> None:
         """A look-up after an unknown outcome: journalled, for a person who may have to decide."""
-        row = self.items[0].delivery
-        asked = Call(f"{LOOK_UP} {row.attempts} {outbound.id}", Http("FIND", outbound.marker))
-        self.draft.exchanges.append(
-            replace(self.exchange(asked), state=ExchangeState.OK, answer=json.encode(_told(found)))
-        )
+        step = AFTERWARDS if afterwards else f"{LOOK_UP} {self.items[0].delivery.attempts}"
+        asked = self.exchange(Call(f"{step} {outbound.id}", Http("FIND", outbound.marker)))
+        exchange = replace(asked, state=ExchangeState.OK, answer=json.encode(_told(found)))
+        self.draft.exchanges.append(exchange)
+        self.journal.put(exchange)
 
     # --- intent -------------------------------------------------------------------------------------------------
 
@@ -188,7 +185,7 @@ class Record:
         self.draft.exchange_moves.append(
             ExchangeMove(exchange.id, ExchangeState.INTENT, ExchangeState.OK, answer=answer, ended_at=sent.ended_at)
         )
-        self.journal.put(replace(exchange, state=ExchangeState.OK, answer=answer))
+        self.journal.put(replace(exchange, state=ExchangeState.OK, answer=answer, ended_at=sent.ended_at))
 
     async def settle(self, receipts: Any, failed: Mapping[str, NotDone | Refused | Unknown]) -> None:
         """The steps are through: deliver what has a receipt, fail the rest item by item."""
