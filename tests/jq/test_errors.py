@@ -84,6 +84,12 @@ def test_a_failed_run_names_the_place_in_the_program() -> None:
         ('first(.lines[] | select(.amount | type == "object") | .amount + 1)', ".lines[1].amount"),
         (".id[]", ".id"),
         ("[.id[]?], .id.x", ".id"),
+        (
+            'def r: if type == "array" then map(r) elif type == "object" then map_values(r) else .x end; .deep | r',
+            ".deep[1].b",
+        ),
+        ("def f(g): [.lines[] | g]; f(.amount * -1)", ".lines[1].amount"),
+        ("def up: if . == 7 then .x else . end; [.id | up]", ".id"),
         ("error(.id)", None),
         ("[1] | .[0].x", None),
     ],
@@ -91,7 +97,7 @@ def test_a_failed_run_names_the_place_in_the_program() -> None:
 def test_a_failed_run_tells_where_in_the_input_the_value_is(program: str, path: str | None) -> None:
     lines = [{"price": "1.50", "amount": 2}, {"price": "x", "amount": {"a": 1}}]
     with pytest.raises(jq.RunError) as caught:
-        jq.compile(program).all({"id": 7, "lines": lines, "odd key": [3]})
+        jq.compile(program).all({"id": 7, "lines": lines, "odd key": [3], "deep": [[], {"a": [], "b": 1}]})
     assert caught.value.path == path
     assert path is None or str(caught.value).endswith(f"in the input: {path}")
 

@@ -18,6 +18,7 @@ from typing import Any
 from crossdock.jq.errors import Source, Span
 from crossdock.jq.text import shown_path
 
+Keys = tuple[Any, ...]
 SAME, ELEMENT = "", "*"
 """Keys of origins: the very value under another name; some element of it."""
 _BEYOND = 1 << 23
@@ -77,41 +78,51 @@ class Places:
 
     def found(self, traceback: TracebackType | None, filename: str) -> tuple[Span | None, str | None]:
         """The place in the program where an exception was raised, and the path of what it is about in the input."""
-        at: int | None = None
         place: Span | None = None
+        line = ""
         values: dict[str, Any] = {}
+        given: dict[str, Keys | None] = {}
         while traceback is not None:
-            code = traceback.tb_frame.f_code
+            frame, code = traceback.tb_frame, traceback.tb_frame.f_code
             if code.co_filename == filename:
+                if line and code.co_argcount:  # the line of the frame before called this one
+                    argument = re.search(rf"\b{code.co_name}\((\w+)", line)
+                    given[code.co_varnames[0]] = self._keys(argument[1], values, given) if argument else None
+                values.update(frame.f_locals)
                 end = next(islice(code.co_positions(), traceback.tb_lasti // 2, None))[3]
                 if end is not None and end >= _BEYOND:
-                    at = end - _BEYOND
-                    place = self.spans[at] or place
-                values.update(traceback.tb_frame.f_locals)
+                    line = self.lines[end - _BEYOND].strip()
+                    place = self.spans[end - _BEYOND] or place
             traceback = traceback.tb_next
-        return place, None if at is None else self._path(self.lines[at].strip(), values)
+        return place, self._path(line, values, given)
 
-    def _path(self, line: str, values: Mapping[str, Any]) -> str | None:
+    def _path(self, line: str, values: Mapping[str, Any], given: Mapping[str, Keys | None]) -> str | None:
         """Paths of what the line takes from the input."""
         if line.startswith("raise "):
             return None
         computed = line.partition(" = ")[2] or line
-        found = {path: None for name in _NAME.findall(computed) if (path := self._keys(name, values)) is not None}
+        paths = (self._keys(name, values, given) for name in _NAME.findall(computed))
+        found = {path: None for path in paths if path is not None}
         return " and ".join(shown_path(keys) for keys in list(found)[:2]) or None
 
-    def _keys(self, name: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """The path of the value of this name: from what it is a part of, else by looking for the very value."""
+    def _keys(self, name: str, values: Mapping[str, Any], given: Mapping[str, Keys | None]) -> Keys | None:
+        """The path of the value of this name: from what it is a part of, else by looking for the very value.
+
+        `given` holds the paths of what the functions on the way were called with.
+        """
         steps: list[tuple[str, str]] = []
         part = name
-        while part != self.root and part in self.origins:
+        while part != self.root and given.get(part) is None and part in self.origins:
             parent, key = self.origins[part]
             steps.append((part, key))
             part = parent
-        start = () if part == self.root else _sought(values.get(part), values.get(self.root))
+        start = () if part == self.root else given.get(part)
+        if start is None:
+            start = _sought(values.get(part), values.get(self.root))
         if start is None:
             return _sought(values.get(name), values.get(self.root))
         keys = [self._key(part, key, values) for part, key in reversed(steps) if key != SAME]
-        return None if None in keys else (*start, *keys)
+        return (*start, *keys) if all(type(key) in (str, int) for key in keys) else None
 
     def _key(self, part: str, key: str, values: Mapping[str, Any]) -> Any:
         if key != ELEMENT:
@@ -129,11 +140,11 @@ def _key_of(item: Any, container: Any) -> Any:
     return next((key for key, value in pairs if value is item), None)
 
 
-def _sought(value: Any, whole: Any) -> tuple[Any, ...] | None:
+def _sought(value: Any, whole: Any) -> Keys | None:
     """Where the array or object is in the input."""
     if type(value) not in (list, dict) or not value:
         return None
-    pending: list[tuple[tuple[Any, ...], Any]] = [((), whole)]
+    pending: list[tuple[Keys, Any]] = [((), whole)]
     for _ in range(_SEARCHED):
         if not pending:
             return None

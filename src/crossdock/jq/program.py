@@ -37,7 +37,7 @@ _RUNTIME: dict[str, Any] = {
     **{
         name: getattr(module, name)
         for module, names in {
-            numbers: ("add", "subtract", "multiply", "divide", "modulo", "negate", "from_double"),
+            numbers: ("NUMBERS", "add", "subtract", "multiply", "divide", "modulo", "negate", "from_double"),
             order: ("equal", "less"),
             values: ("entry_key", "put_entry"),
             edit: ("get_path", "set_path", "assign", "modify"),

@@ -148,7 +148,7 @@ def items(g: Generator, v: Ex) -> Ex:
     """The list of elements of an array or object."""
     found = v
     if v.kind != "list":
-        test = f"{v} if type({v}) is list else elements({v})"
+        test = f"list({v}.values())" if v.kind == "dict" else f"{v} if type({v}) is list else elements({v})"
         found = g.cached(("items", v)) or g.remember(("items", v), g.part(g.temp(test, "list"), v, SAME))
     return found
 

@@ -93,21 +93,20 @@ def _binary_one(g: Generator, node: Binary, v: Ex, env: Env) -> Ex:
     return binary(g, node.op, left, right)
 
 
-_TYPES = {"null": None, "boolean": "bool", "string": "str", "array": "list", "object": "dict"}
+_TYPES = {"null": "null", "boolean": "bool", "number": "num", "string": "str", "array": "list", "object": "dict"}
+_TESTS = {"null": "{} is None", "num": "type({}) in NUMBERS"}
 
 
 def _type_test(g: Generator, node: Binary, v: Ex) -> Ex | None:
     """`type == "object"` without the name of the type; where it holds, the kind of the value is known."""
     match node:
         case Binary(op="==", left=Call(name="type", args=[], target=None), right=Literal(value=str() as name)):
-            if name not in _TYPES:
-                return None
-            kind = _TYPES[name]
-            if v.kind is not None:
-                return None
+            kind = _TYPES.get(name)
             if kind is None:
-                return g.pure(f"{v} is None", "bool")
-            test = g.pure(f"type({v}) is {kind}", "bool")
+                return None
+            if v.kind is not None:
+                return Ex(str(kind == ("num" if v.kind == "int" else v.kind)), "bool")
+            test = g.pure(_TESTS.get(kind, f"type({{}}) is {kind}").format(v), "bool")
             g.tests[test] = Ex(v, kind)
             return test
     return None

@@ -8,6 +8,7 @@ from crossdock.jq.generate.forms import is_values, static_path
 from crossdock.jq.generate.generator import Generator, many_rule, one_rule, single_rule
 from crossdock.jq.generate.operators import binary
 from crossdock.jq.generate.paths import arrived
+from crossdock.jq.places import ELEMENT
 from crossdock.jq.syntax import Assign
 
 
@@ -113,7 +114,10 @@ def _modify(g: Generator, node: Assign, v: Ex, env: Env) -> Ex:
 def _modify_values(g: Generator, node: Assign, v: Ex, env: Env) -> Ex:
     """`.[] |= f` where f has one output."""
     values = items(g, v)
-    found, item = g.temp("[]", "list"), Ex(g.name())
+    found, item = g.temp("[]", "list"), g.part(Ex(g.name()), values, ELEMENT)
     with g.nested(f"for {item} in {g.over(values)}:", 1):
         g.line(f"{found}.append({g.one(node.value, item, env)})")
-    return g.temp(f"{found} if type({v}) is list else dict(zip({v}, {found}))")
+    if v.kind == "list":
+        return found
+    rebuilt = f"dict(zip({v}, {found}))"
+    return g.temp(rebuilt if v.kind == "dict" else f"{found} if type({v}) is list else {rebuilt}", v.kind)
