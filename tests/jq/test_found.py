@@ -16,6 +16,12 @@ from crossdock import jq
         ("def o(x): def r: x; [r, r]; o(o(.a))", {"a": 1}, [[[1, 1], [1, 1]]]),
         ("def o(x): def r: x; def s: [r, r]; s; o(o(.a))", 1, jq.RunError),
         ("walk((walk((last)))?)", {"a": 1, "b": [2]}, []),
+        (
+            "def h(g): def k: g | limit(2; def r: if last then . else (.[]? | r) end; r); k | k; h(.)",
+            [[[1]]],
+            [[[[1]]]],
+        ),
+        ("[.x[[paths]]?, .y.z]", {"x": 1, "y": 2}, jq.RunError),
         # texts within texts
         ('@base64 "\\("a")"', None, ["YQ=="]),
         ('@uri "\\("it\'s")\\("\\"")"', None, ["it%27s%22"]),

@@ -124,6 +124,13 @@ def test_every_kind_of_decision_shows(program: str) -> None:
     assert lineage.carriers((".", "a", "ok")) or lineage.carriers((".", "l", "0", "ok"))
 
 
+def test_the_elements_of_a_sum_stand_behind_those_of_what_comes_before_them() -> None:
+    lineage = jq.compile(".a + .b").lineage()
+    assert lineage.carriers((".", "b", "0"), ["7"])
+    assert not lineage.carriers((".", "a", "x"), ["y"])
+    assert not jq.compile("{id} + .b").lineage().carriers((".", "b", "x"), ["y"])
+
+
 def test_keys_that_come_from_data_are_a_flow_of_their_own_kind() -> None:
     (flow,) = jq.compile("{(.email): 1}").lineage().carriers((".", "email"))
     assert (flow.how, flow.target) == ("keys", ())

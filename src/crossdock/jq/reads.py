@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossdock.jq.lineage.report import report, sources_of
 from crossdock.jq.lineage.trace import traced
-from crossdock.jq.lineage.value import DEEP, INPUT, Place
+from crossdock.jq.lineage.value import ANY, DEEP, INPUT, Place
 from crossdock.jq.syntax import Node
 
 
@@ -24,7 +24,8 @@ def reads(tree: Node, variables: tuple[str, ...]) -> frozenset[str]:
     for found_places in (iterated, shapes):
         inside = {keys[:i] for keys in whole for i in range(len(keys) + 1)}
         whole |= {keys for keys in found_places if keys not in inside and not _within(keys, whole)}
-    return frozenset(".".join(keys) or "." for keys in whole)
+    told = {keys for keys in whole if not (keys and keys[-1] == ANY and keys[:-1] in whole)}
+    return frozenset(".".join(keys) or "." for keys in told)
 
 
 def _within(keys: Place, places: set[Place]) -> bool:

@@ -348,7 +348,7 @@ def _tail(g: Generator, node: Node, v: Ex, env: Env, single: bool) -> bool:
                 g.line("return")
         tail(g, node.right, v, env, single)
     elif isinstance(node, Define):
-        tail(g, node.body, v, g.define(node, env), single)
+        tail(g, node.body, v, g.defined(node, env), single)
     elif isinstance(node, Comma) and not single:
         for part in node.parts[:-1]:
             g.many(part, v, env, g.yielding())

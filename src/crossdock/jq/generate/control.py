@@ -200,9 +200,9 @@ def _define_single(g: Generator, node: Define, env: Env) -> bool:
 
 @one_rule(Define)
 def _define_one(g: Generator, node: Define, v: Ex, env: Env) -> Ex:
-    return g.one(node.body, v, g.define(node, env))
+    return g.one(node.body, v, g.defined(node, env))
 
 
 @many_rule(Define)
 def _define_many(g: Generator, node: Define, v: Ex, env: Env, k: K) -> None:
-    g.many(node.body, v, g.define(node, env), k)
+    g.many(node.body, v, g.defined(node, env), k)

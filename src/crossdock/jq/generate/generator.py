@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from crossdock.jq.generate.core import Env, Ex, Home, K, PyClosure, Writer
+from crossdock.jq.generate.core import Env, Ex, Frame, Home, K, PyClosure, Writer
 from crossdock.jq.places import SAME
 from crossdock.jq.syntax import Define, Function, Node
 
@@ -66,7 +66,7 @@ class Generator(Writer):
     def __init__(self, registered: dict[str, Any]) -> None:
         super().__init__()
         self.registered = registered
-        self._defined: dict[tuple[Define, Env], Env] = {}
+        self._defined: dict[tuple[Define, Env, Frame], Env] = {}
         self.variants: dict[Any, str] = {}
         self.calls: dict[Any, Env] = {}
         self._single: dict[Any, bool] = {}
@@ -78,17 +78,15 @@ class Generator(Writer):
     # -- names
 
     def defined(self, node: Define, env: Env) -> Env:
-        """The environment after a definition; the function is at home in it, so that it can call itself."""
-        inner = self._defined.get((node, env))
+        """The environment after a definition; the function is at home in it, so that it can call itself.
+
+        Each Python function has its own, for what the definition becomes is written there and seen nowhere else.
+        """
+        key = (node, env, self.frame)
+        inner = self._defined.get(key)
         if inner is None:
             home = Home(env, self.frame)
-            inner = home.env = self._defined[node, env] = env.bound({node.function: home})
-        return inner
-
-    def define(self, node: Define, env: Env) -> Env:
-        """The same where code is written: what the function becomes is written here."""
-        inner = self.defined(node, env)
-        self.home(node.function, inner).frame = self.frame
+            inner = home.env = self._defined[key] = env.bound({node.function: home})
         return inner
 
     def home(self, function: Function, env: Env) -> Home:

@@ -249,7 +249,7 @@ def _bind(g: Generator, node: Bind, p: Ex, v: Ex, env: Env, k: PathK) -> None:
 
 @paths_rule(Define)
 def _define(g: Generator, node: Define, p: Ex, v: Ex, env: Env, k: PathK) -> None:
-    g.paths(node.body, p, v, g.define(node, env), k)
+    g.paths(node.body, p, v, g.defined(node, env), k)
 
 
 @paths_rule(Label)

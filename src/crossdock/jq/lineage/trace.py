@@ -217,15 +217,17 @@ class Trace(Updates, Loops):
         right = self.walk(node.right, value, scope)
         with self.because(right.count):
             left = self.walk(node.left, value, scope)
-        scalar = is_scalar(node.left) or is_scalar(node.right)
-        return for_each((left, right), self.operated(node.op, left.value, right.value, scalar=scalar))
+        return for_each((left, right), self.operated(node.op, left.value, right.value, (node.left, node.right)))
 
-    def operated(self, op: str, left: Value, right: Value, *, scalar: bool = False) -> Value:
+    def operated(self, op: str, left: Value, right: Value, nodes: tuple[Node, ...]) -> Value:
         reasons = left.shape() | right.shape()
         self.fail(reasons, left, right)
-        if op == "+" and not scalar:
+        if op == "+" and not any(map(is_scalar, nodes)):
             self.used |= reasons
-            return left.joined(right).depending(data=left.scalar() | right.scalar())
+            both = left.joined(right).depending(data=left.scalar() | right.scalar())
+            if not right.copies or any(isinstance(node, Object) for node in nodes):
+                return both
+            return both.joined(Value(members={ANY: Value(right.copies).step(ANY)}))  # elements come after others
         return self.use(left, right)
 
     # -- decisions

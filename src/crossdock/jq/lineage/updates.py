@@ -48,8 +48,8 @@ MAX_ROUTES = 400
 
 class Updates(Calls, ABC):
     @abstractmethod
-    def operated(self, op: str, left: Value, right: Value, *, scalar: bool = False) -> Value:
-        """What an operator makes of two values; `scalar`: neither can be an array or object, or there is no result."""
+    def operated(self, op: str, left: Value, right: Value, nodes: tuple[Node, ...]) -> Value:
+        """What an operator makes of two values; the nodes tell what they are written as."""
 
     # -- where a path expression leads
 
@@ -208,9 +208,7 @@ class Updates(Calls, ABC):
             self.used |= old.shape()
             return put(value, route, old.joined(given).depending(decided=old.shape()), surely=surely)
         if node.op != "|=":
-            return put(
-                value, route, self.operated(node.op[:-1], old, given, scalar=is_scalar(node.value)), surely=surely
-            )
+            return put(value, route, self.operated(node.op[:-1], old, given, (node.value,)), surely=surely)
         with self.because(reasons):
             new = self.walk(node.value, old, scope)
         if new.number == 0:
@@ -264,7 +262,7 @@ def _constant_routes(node: Node) -> list[Place] | None:
 
 
 def is_scalar(node: Node) -> bool:
-    """Whether it surely gives numbers, texts or booleans."""
+    """Whether it surely gives numbers, texts or booleans, so that no sum with it is an array or object."""
     while isinstance(node, Binary):
         if node.op not in ("+", "-", "*"):
             return node.op != "/"  # which splits texts
