@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crossdock.core import json
 from crossdock.core.connector import ConnectionSettings, Outbound
-from crossdock.core.flow import Inlet, Landscape
+from crossdock.core.flow import Connection, Inlet, Landscape
 from crossdock.core.keys import EntityKeys
+from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import DeliveryState
 from crossdock.core.wire import Http, Response
 from crossdock.core.work import Link, Work
 from crossdock.core.xref import CrossReference, LinkState
 from crossdock.testing.fake_connector import CreateAndLookUp, CreateOnly, FakeConnector, Put
 from crossdock.testing.fake_platform import FakePlatform
-from crossdock.testing.stage import Stage, flow, landscape, stage
+from crossdock.testing.stage import SIGNED_WITH, OpenVault, Stage, flow, landscape, stage
 from crossdock.testing.virtual_clock import run_virtually
 
 
@@ -178,3 +181,47 @@ def test_g28_an_echo_is_known_by_what_it_names_whatever_that_is_linked_to() -> N
         assert json.decode(event.data) == {"value": "v", "buyer": "shop:b1"}
 
     on_stage(play, world)
+
+
+def test_what_comes_home_in_the_hubs_next_life_makes_no_second_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two connections lead to the account that it comes home to; the one that it came by is the last to be known."""
+    written: list[str] = []
+
+    class Noting(Once):
+        name = "noting"
+
+        def request(self, item: Outbound) -> Http:
+            written.append(item.remote_id)
+            return super().request(item)
+
+    connector = FakeConnector(ConnectionSettings())
+    connector.actions.update({kind.name: kind() for kind in (Once, Noting)})
+    there = flow("once", name="there", connector=connector)
+    back = flow("noting", name="back", connector=connector, to="home")
+
+    async def credential(_: OpenVault, connection: str) -> Credential:
+        if connection == "in":
+            await asyncio.sleep(5.0)
+        secrets = {"webhook_secret": Secret(SIGNED_WITH)}
+        return Credential(secrets, account="fake.example" if connection == "out" else "in.example")
+
+    monkeypatch.setattr(OpenVault, "credential", credential)
+
+    async def play() -> None:
+        made = landscape(there, back, inbound=values)
+        connections = {**made.connections, "home": Connection("home", FakeConnector(ConnectionSettings()))}
+        world = Landscape("t", "test", connections, made.flows, made.models)
+        async with stage(world, path=tmp_path / "hub.db") as here:
+            await here.send({"id": "a", "value": "v"})
+            await here.settle()
+            here.hub.context.paused["home"] = "a person is away"
+            await here.send({"id": 2, "topic": "record", "about": "r1", "value": "changed there"}, connection="out")
+            await here.clock.sleep(4.0)
+            assert (await here.states("back"), written) == ({"waiting": 1}, [])
+        async with stage(world, path=tmp_path / "hub.db", clock=here.clock) as here:
+            await here.settle()
+            assert written == ["a"]
+
+    run_virtually(play())

@@ -103,6 +103,13 @@ class Context:
         except Exception:
             raise CredentialError(bug_in(f"{name}'s account", words=False)) from None
 
+    async def leads_to(self, name: str, account: str) -> bool:
+        """Whether this connection is there, and its data is that of this account."""
+        try:
+            return name in self.landscape.connections and await self.account(name) == account
+        except CredentialError:
+            return False
+
     async def is_connected(self, name: str) -> bool:
         """Whether it is known whose data the connection leads to; else it is paused until a person connects it."""
         try:

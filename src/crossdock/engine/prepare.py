@@ -179,7 +179,7 @@ class Prepared:
         model = self._flow.action.model
         for index, outbound in enumerate(item.outbounds):
             reference = await self.reference(account, model, outbound.key)
-            if reference is None and (own := self._own_id(item.event, outbound.key, account)):
+            if reference is None and (own := await self._own_id(item.event, outbound.key, account)):
                 item.outbounds[index] = replace(outbound, remote_id=own)
                 continue
             if reference is None:
@@ -202,11 +202,11 @@ class Prepared:
             )
         return None
 
-    def _own_id(self, event: Event, key: str, account: str) -> str:
+    async def _own_id(self, event: Event, key: str, account: str) -> str:
         """The id of a record that has always been in this account: what somebody changed elsewhere comes home to it."""
         name, _, remote_id = key.partition(":")
         at_home = key == event.key and event.model == self._flow.action.model
-        return remote_id if at_home and self._context.accounts.get(name) == account else ""
+        return remote_id if at_home and await self._context.leads_to(name, account) else ""
 
     async def _behind_a_claim(
         self, item: Item, index: int, claim: CrossReference, again: Callable[[], None]

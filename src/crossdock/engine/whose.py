@@ -36,7 +36,7 @@ class Whose:
         found = await self.linked(account, model, [remote_id])
         if found and is_echo(found[0], fingerprint_of(values), version):
             return found[0]
-        if self._context.clock.now() < came_at + PATIENCE_S and self._ours.writes(account, model):
+        if self._context.clock.now() < came_at + PATIENCE_S and await self._ours.writes(account, model):
             if await self._ours.under_way(account, model, found[0].key if found else "", came_at):
                 raise NotYet
             found = await self.linked(account, model, [remote_id])  # the outcome may have come in between
