@@ -17,6 +17,7 @@ STEPS_BETWEEN_CHECKS = 500
 BETWEEN_CHECKS_S = 0.01
 BYTES_PER_STEP = 64
 """Copying this much text or array counts as one step."""
+_SCALAR_BYTES = 8
 _SCRATCH_BYTES = (32 * 1024, 512 * 1024)
 _write = msgspec.msgpack.Encoder().encode_into
 
@@ -119,6 +120,10 @@ class Meter:
         It is written (as MessagePack, the quickest) into a buffer that cannot grow while it is viewed, so that an
         output that is large, or endless by sharing, costs no more than the buffer. Only such a one is walked.
         """
+        kind = type(value)
+        if kind is not dict and kind is not list:
+            self._output(len(value) if kind is str else _SCALAR_BYTES)
+            return value
         for size in _SCRATCH_BYTES:
             scratch = bytearray(size)
             _view = memoryview(scratch)
@@ -143,7 +148,7 @@ class Meter:
 
     def _size(self, value: Any) -> int:
         """About as JSON text, counted no further than what is left."""
-        size = len(value) if type(value) is str else 0
+        size = 0
         stack = [value]
         while stack and size <= self.output_left:
             item = stack.pop()
