@@ -1,15 +1,22 @@
 """The demo, small: the whole landscape over sockets, with a crash in the middle."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+
+from crossdock.cli.demo.desk import Desk
+from crossdock.cli.demo.trader import Trader
+from crossdock.testing.virtual_clock import run_virtually
 
 PROGRAM = [sys.executable, "-c", "from crossdock.cli.main import run; run()"]
 KEYS = [
@@ -35,6 +42,37 @@ def test_ten_orders_agree_to_the_cent(tmp_path: Path) -> None:
     assert said["crashes"] == 1
     assert said["faults"] > 0
     assert (folder / "crossdock.yaml").exists()
+
+
+def test_the_shop_takes_no_orders_while_the_hub_does_not_keep_up() -> None:
+    class Shop(Desk):
+        def __init__(self) -> None:
+            self.name = "shopify"
+
+        async def happen(self, changes: Sequence[Mapping[str, Any]]) -> None:
+            happened_at.append(asyncio.get_running_loop().time())
+
+        async def stats(self) -> Mapping[str, Any]:
+            return {"faults": {}}
+
+        async def go_wrong(self, script: Mapping[str, Any]) -> None: ...
+
+    happened_at: list[float] = []
+
+    async def play() -> None:
+        clock = asyncio.get_running_loop().time
+
+        async def look(done: int, total: int) -> bool:
+            return not 3.0 <= clock() < 63.0
+
+        async def halfway() -> None: ...
+
+        await Trader(Shop(), [Shop()], orders=30, seed=1, span_s=6.0).play(look, halfway)
+
+    run_virtually(play())
+    assert min(happened_at) < 3.0
+    assert max(happened_at) > 63.0
+    assert not [at for at in happened_at if 3.1 < at < 63.0]
 
 
 def test_ctrl_c_ends_everything_that_it_started() -> None:

@@ -25,7 +25,7 @@ from crossdock.cli.demo.deeds import Deeds
 from crossdock.cli.demo.desk import Desk
 from crossdock.cli.demo.landscape import ENVIRONMENT, write_project
 from crossdock.cli.demo.mischief import DUPLICATES, SHUFFLE_S
-from crossdock.cli.demo.rest import Standing, at_rest
+from crossdock.cli.demo.rest import Backlog, Standing, at_rest
 from crossdock.cli.demo.trader import Trader
 from crossdock.cli.place import Place, place_of
 from crossdock.core.errors import CrossdockError, UsageError
@@ -103,7 +103,7 @@ async def play(orders: int, seed: int, keep: Path | None, curtain: Curtain, watc
         await hub.start()
         curtain.says(f"a hub runs at {hub.url}, on the project {folder}")
         await desks["shopify"].send_webhooks_to(f"{hub.url}/hooks/shopify", duplicates=DUPLICATES, shuffle_s=SHUFFLE_S)
-        await _trade(trader, hub, curtain)
+        await _trade(trader, place, desks["shopify"], hub, curtain)
         await asyncio.gather(*(desk.go_wrong({}) for desk in desks.values()))
         standing = await _rest(place, desks["shopify"], hub, orders, curtain)
         await hub.look()
@@ -161,16 +161,18 @@ class _Hub:
             await self._child.stop()
 
 
-async def _trade(trader: Trader, hub: _Hub, curtain: Curtain) -> None:
+async def _trade(trader: Trader, place: Place, shop: Desk, hub: _Hub, curtain: Curtain) -> None:
     bar = curtain.bar("the shop trades", "things happened")
+    backlog = Backlog(place, shop)
 
     async def halfway() -> None:
         curtain.says("kill -9 for the hub, in the middle of everything; a new one takes over")
         await hub.crash()
 
-    async def look(done: int, total: int) -> None:
+    async def look(done: int, total: int) -> bool:
         bar.moved(done, total)
         await hub.check()
+        return await backlog.is_short()
 
     try:
         await trader.play(look, halfway)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from crossdock.cli.demo.desk import Desk
@@ -15,6 +16,9 @@ from crossdock.engine.observe import lag_of
 LOOK_S: Final = 0.5
 STILL: Final = 3
 """looks in a row that must find nothing under way"""
+
+MOST_LEFT: Final = 1_000
+"""What a hub that keeps up never has before it, also while it is started again after a crash."""
 
 FOR_A_PERSON: Final = frozenset({DeliveryState.HELD, DeliveryState.DEAD})
 
@@ -64,3 +68,22 @@ async def at_rest(place: Place, shop: Desk, within_s: float, look: Callable[[Sta
         if still >= STILL or asyncio.get_running_loop().time() > deadline:
             return now
         await asyncio.sleep(LOOK_S)
+
+
+class Backlog:
+    """Whether the hub keeps up. A machine that is busy with other things cannot be sent orders at any pace: in the end
+    invoices would come later than their payments wait for them."""
+
+    def __init__(self, place: Place, shop: Desk) -> None:
+        self._place = place
+        self._shop = shop
+        self._looked_at = -inf
+        self._left = 0
+
+    async def is_short(self) -> bool:
+        """As of the last LOOK_S."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at >= LOOK_S:
+            self._left = (await standing(self._place, self._shop)).left
+            self._looked_at = now
+        return self._left < MOST_LEFT

@@ -17,8 +17,8 @@ LONGEST_NAME: Final = 80
 KNOWN_IN_QUICKBOOKS: Final = 0.3
 """share of the shop's customers that are in QuickBooks already, typed in by hand in the years before"""
 
-Look = Callable[[int, int], Awaitable[None]]
-"""(changes that have happened, all of them)"""
+Look = Callable[[int, int], Awaitable[bool]]
+"""(changes that have happened, all of them) → whether the hub keeps up with them"""
 
 
 class Trader:
@@ -47,19 +47,19 @@ class Trader:
 
     async def play(self, look: Look, halfway: Callable[[], Awaitable[None]]) -> None:
         """Returns when everything has happened. `halfway` runs beside the trade, which does not wait for it. `look` is
-        called all the time, and may raise."""
+        called all the time, and may raise; while the hub does not keep up, the shop's clock stands still."""
         loop = asyncio.get_running_loop()
         steps, done, act = self._trade.steps, 0, -1
-        started_at = loop.time()
+        at, elapsed_s = loop.time(), 0.0
         aside: asyncio.Task[None] | None = None
         try:
             while done < len(steps):
-                due = _due(steps, done, loop.time() - started_at)
+                due = _due(steps, done, elapsed_s)
                 if due:
                     await self._shop.happen([step.change for step in due])
                     self.happened.update(str(step.change["do"]) for step in due)
                     done += len(due)
-                await look(done, len(steps))
+                keeps_up = await look(done, len(steps))
                 if (now := done * len(KINDS) // len(steps)) > act and done < len(steps):
                     act = now
                     await asyncio.gather(*(self._go_wrong(desk, act) for desk in self._platforms))
@@ -68,6 +68,8 @@ class Trader:
                 if aside is not None and aside.done():
                     await aside
                 await asyncio.sleep(TICK_S)
+                before, at = at, loop.time()
+                elapsed_s += at - before if keeps_up else 0.0
             if aside is not None:
                 await aside
         finally:
