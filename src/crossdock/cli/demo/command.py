@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     orders: Annotated[
-        int, typer.Option(min=1, max=20_000, help="How many orders the shop takes, about eight a second.")
+        int, typer.Option(min=1, max=20_000, help="How many orders the shop takes, at most eight a second.")
     ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="The same seed tells the same story.")] = 1,
     leave: Annotated[bool, typer.Option("--exit", help="End when the books are checked, instead of staying.")] = False,
