@@ -163,10 +163,12 @@ def to_string(v: Any, meter: Meter) -> str:
 
 def total(v: Any, meter: Meter) -> Any:
     """`add`: null for nothing; texts and arrays are put together at once."""
-    items = elements(v)
-    if not items:
-        return None
-    meter.charge(len(items))
+    items = v if type(v) is list else elements(v)
+    if len(items) < 2:
+        return items[0] if items else None
+    meter.left -= len(items)
+    if meter.left < 0:
+        meter.refill()
     found = items[0]
     kind = type(found)
     if kind is str and set(map(type, items)) == {str}:

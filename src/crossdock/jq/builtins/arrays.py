@@ -138,14 +138,15 @@ def flatten_to(v: Any, depth: Any, meter: Meter) -> list[Any]:
 
 @native("_join", 1, meter=True, kind="str")
 def join(v: Any, separator: Any, meter: Meter) -> Any:
-    found = elements(v)
-    meter.charge(len(found))
+    found = v if type(v) is list else elements(v)
+    meter.left -= len(found)
+    if meter.left < 0:
+        meter.refill()
     if not found:
         return ""
     if type(separator) is str:
         try:
-            size = sum(map(len, found)) + len(separator) * len(found)
-            if size > BYTES_PER_STEP:
+            if (size := sum(map(len, found)) + len(separator) * len(found)) > BYTES_PER_STEP:
                 meter.text(size)
             return separator.join(found)
         except TypeError:
