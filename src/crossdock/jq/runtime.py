@@ -25,6 +25,7 @@ class Nothing:
 
 
 NOTHING = Nothing()
+_SHORT = 10**18
 SIZED = frozenset((str, list, dict))
 
 
@@ -158,7 +159,10 @@ def keyed(v: Any) -> dict[Any, Any]:
 
 
 def to_string(v: Any, meter: Meter) -> str:
-    return v if type(v) is str else to_text(v, meter)
+    kind = type(v)
+    if kind is str:
+        return v  # type: ignore[no-any-return]
+    return str(v) if kind is int and -_SHORT < v < _SHORT else to_text(v, meter)
 
 
 def total(v: Any, meter: Meter) -> Any:
