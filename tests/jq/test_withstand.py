@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import subprocess
+import sys
 import threading
 import tracemalloc
 from decimal import Decimal
@@ -307,19 +309,26 @@ def test_one_program_runs_in_many_threads_each_with_its_own_budget() -> None:
     assert wrong == []
 
 
-def test_programs_are_compiled_in_many_threads() -> None:
-    found: dict[int, Any] = {}
-
-    def work(n: int) -> None:
-        text = "[" * n + f"walk(.), {n}" + "]" * n + " | flatten | last"
-        found[n] = jq.compile(text).first({"a": [n]})
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == {n: n for n in range(1, 40)}
+def test_programs_are_compiled_in_many_threads_from_the_first_on() -> None:
+    """In a process of its own, where nothing of the prelude was used before."""
+    script = """
+import sys, threading
+from crossdock import jq
+sys.setswitchinterval(1e-6)
+programs = ["walk(.)", "[paths]", "with_entries(.)", "any", "[recurse(.[]?)]", "INDEX(.[]; .a?)",
+            "[limit(3; repeat(1))]", "[splits(\\"a\\")?]", "first(range(10; 0; -1))", "[.[] | tostring | gsub(\\"a\\"; \\"b\\")]"]
+start, found = threading.Barrier(10), []
+def work(i):
+    start.wait()
+    for program in programs[i:] + programs[:i]:
+        found.append(jq.compile(program).first({"a": [1]}))
+threads = [threading.Thread(target=work, args=(i,)) for i in range(10)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(found))
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (run.stdout, run.stderr) == ("100\n", "")
 
 
 def test_a_run_that_is_left_half_way_leaves_nothing_behind() -> None:

@@ -52,6 +52,8 @@ _RUNTIME: dict[str, Any] = {
     **{kind.__name__: kind for kind in (type, dict, list, str, int, bool, tuple, zip)},
     "len": len,
 }  # fmt: skip
+_compiling = threading.Lock()
+"""Programs share the functions of the prelude, which the first that calls one resolves."""
 _deep = threading.Lock()
 _deep_users = 0
 _shallow_limit = 0
@@ -231,7 +233,7 @@ def compile_program(
     if len(source) > MAX_SOURCE_BYTES:
         raise CompileError(f"the program is longer than {MAX_SOURCE_BYTES:,} characters", whole)
     try:
-        with _deep_recursion():
+        with _compiling, _deep_recursion():
             return _compile(text, tuple(variables), dict(functions or {}), module_path, budget or DEFAULT_BUDGET)
     except (RecursionError, MemoryError):
         raise CompileError("the program is nested too deeply", whole) from None

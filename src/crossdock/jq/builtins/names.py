@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from importlib import resources
 
@@ -13,9 +14,17 @@ from crossdock.jq.syntax import Function
 __all__ = ["arrays", "builtin_names", "dates", "formats", "mathematics", "prelude", "regex", "strings", "values"]
 
 
-@cache
+_reading = threading.Lock()
+
+
 def prelude() -> dict[tuple[str, int], Function]:
-    """The functions of prelude.jq, not yet checked."""
+    """The functions of prelude.jq, the same ones in every thread; not yet checked."""
+    with _reading:
+        return _prelude()
+
+
+@cache
+def _prelude() -> dict[tuple[str, int], Function]:
     from crossdock.jq.parser import parse
 
     text = resources.files("crossdock.jq.builtins").joinpath("prelude.jq").read_text("utf-8")
