@@ -316,7 +316,8 @@ import sys, threading
 from crossdock import jq
 sys.setswitchinterval(1e-6)
 programs = ["walk(.)", "[paths]", "with_entries(.)", "any", "[recurse(.[]?)]", "INDEX(.[]; .a?)",
-            "[limit(3; repeat(1))]", "[splits(\\"a\\")?]", "first(range(10; 0; -1))", "[.[] | tostring | gsub(\\"a\\"; \\"b\\")]"]
+            "[limit(3; repeat(1))]", "[splits(\\"a\\")?]", "first(range(10; 0; -1))",
+            "[.[] | tostring | gsub(\\"a\\"; \\"b\\")]"]
 start, found = threading.Barrier(10), []
 def work(i):
     start.wait()
