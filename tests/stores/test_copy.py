@@ -12,14 +12,14 @@ import pytest
 from crossdock.core import json
 from crossdock.core.errors import StoreError
 from crossdock.core.states import DeliveryState
-from crossdock.core.work import Work
+from crossdock.core.work import CellWrite, Work
 from crossdock.engine.audit import audit
 from crossdock.engine.operate import Operator
 from crossdock.stores import open_store
 from crossdock.stores.copy import MOVED, copy, named, open_moving, refuse_what_has_moved, reopen
 from crossdock.stores.postgres import PostgresStore, opening
 from crossdock.stores.sqlite import SqliteStore
-from crossdock.stores.tables import TABLES
+from crossdock.stores.tables import AT_ONCE, TABLES
 from crossdock.testing.fake_platform import FakePlatform
 from crossdock.testing.stage import PythonMap, flow, landscape, stage
 from crossdock.testing.virtual_clock import VirtualClock, run_virtually
@@ -125,6 +125,17 @@ async def test_every_row_survives_the_way_to_postgresql_and_back(tmp_path: Path,
 async def with_something_in_it(store: Any) -> None:
     await store.apply(Work("w"))
     await store.close()
+
+
+async def test_no_row_is_lost_between_those_that_travel_together(tmp_path: Path, url: str) -> None:
+    old, back = f"sqlite:{tmp_path / 'old.db'}", f"sqlite:{tmp_path / 'back.db'}"
+    store = open_store(old)
+    cells = tuple(CellWrite(f"cell/{number:05}", b"%d" % number) for number in range(2 * AT_ONCE + 1))
+    await store.apply(Work("w", cells=cells))
+    await store.close()
+    await copy(old, url)
+    await copy(url, back)
+    assert [row[0] for row in sorted((await dump(back))["cells"])] == [cell.name for cell in cells]
 
 
 async def test_what_was_copied_opens_no_more_until_a_person_says_so(tmp_path: Path) -> None:

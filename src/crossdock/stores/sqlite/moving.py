@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,8 @@ class SqliteMoving:
         exprs = {**_SHARED, **_READ.get(table, {})}
         columns = ", ".join(exprs.get(column, column) for column in TABLES[table])
         cursor = self._connection.execute(f"SELECT {columns} FROM {table}{_ORDER.get(table, '')}")
-        while page := [row for row, _ in zip(cursor, range(AT_ONCE), strict=False)]:
-            yield [_as_shared(table, row) for row in page]
+        while page := [_as_shared(table, row) for row in islice(cursor, AT_ONCE)]:
+            yield page
 
     async def begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
