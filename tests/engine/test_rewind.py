@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from crossdock.core.errors import UsageError
 from crossdock.engine.audit import audit
+from crossdock.engine.operate import Operator
 from crossdock.engine.retain import Retention
 from crossdock.testing.stage import flow, landscape, stage
 from crossdock.testing.virtual_clock import run_virtually
@@ -45,5 +49,18 @@ def test_g27_a_flow_set_back_makes_no_effect_again_though_another_flow_keeps_the
             await here.hub.rewind("put", "anna")
             await here.settle()
             assert here.platform.effects == ["v", "v"], "one of each flow"
+
+    run_virtually(play())
+
+
+def test_what_nobody_remembers_is_not_performed_again() -> None:
+    async def play() -> None:
+        async with stage(landscape(flow("put"))) as here:
+            await here.send({"id": "a", "value": "v"})
+            await here.settle()
+            (row,) = await here.deliveries()
+            await here.store.prune({"events": here.clock.now() + 1.0}, 10)
+            with pytest.raises(UsageError, match="older than the project keeps events"):
+                await Operator(here.hub.context, "anna").perform_again(row)
 
     run_virtually(play())

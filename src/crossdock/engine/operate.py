@@ -104,6 +104,8 @@ class Operator:
         """On purpose, once more: a new generation, with effects of its own."""
         if row.state is not DeliveryState.DELIVERED:
             raise UsageError(f"delivery {row.id} is {row.state}: only what was delivered is performed again")
+        if not await self._context.store.events([row.event_id]):
+            raise UsageError(f"the event of delivery {row.id} is older than the project keeps events")
         self._flow(row)
         again = replace(
             row,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from crossdock.core.delivery import Delivery
@@ -62,19 +64,30 @@ class Person:
 
     async def _decide(self, operator: Operator, row: Delivery, event: Event) -> None:
         value = str(decode(event.data)["value"])
+        if row.state is DeliveryState.DEAD and value.endswith(BAD):
+            await operator.discard(row)
+            await self._too_late(operator.retry(row))
+            return
         if row.state is DeliveryState.DEAD:
-            await (operator.discard(row) if value.endswith(BAD) else operator.retry(row))
+            await operator.retry(row)
             return
         if row.flow == "none" and row.reason.startswith(CANNOT_KNOW):
             self.held += 1
         made = [one for one in self._simulation.far.made if (one.host, one.value) == (row.flow, value)]
         if made:
             await operator.adopt(row, made[-1].record)
+            await self._too_late(operator.discard(row))
             return
         try:
             await operator.resend(row)
         except UsageError:
             await operator.retry(row)
+
+    @staticmethod
+    async def _too_late(act: Awaitable[None]) -> None:
+        """Of somebody else, who looked before the first one acted: it is refused."""
+        with contextlib.suppress(UsageError):
+            await act
 
     async def _perform_again(self, operator: Operator) -> bool:
         simulation = self._simulation
@@ -82,7 +95,7 @@ class Person:
         assert hub is not None
         rows = await simulation.store.deliveries(states=[DeliveryState.DELIVERED])
         rows = [row for row in rows if row.flow in EACH_ONCE]
-        if not rows:
+        if not rows or simulation.world.forgets:
             return False
         row = simulation.chance.choice(rows)
         events = await simulation.store.events([row.event_id])

@@ -319,9 +319,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "retry-renders-anew": _plant("a repeat is built by today's map", "changed unwritten", _retry_renders_anew),
     "unknown-is-failed": _plant("an answer that never came counts as a no", "doubled", _unknown_is_failed),
-    "recovery-without-cas": _plant(
-        "a row is moved whatever has become of it", "flipped", _recovery_without_cas, _with_zombies
-    ),
+    "recovery-without-cas": _plant("a row is moved whatever has become of it", "flipped", _recovery_without_cas),
     "batch-by-position": _plant("a batch's answers are taken in their order", "lost", _batch_by_position),
     "order-lost-on-retry": _plant("what is in backoff is overtaken", "inversions", _order_lost_on_retry),
     "purge-before-settle": _plant("the journal of what is open is cleaned away", "doubled lost", _purge_before_settle),

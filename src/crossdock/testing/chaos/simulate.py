@@ -56,7 +56,7 @@ class Simulation:
         self.ledger = Ledger(trials=1)
         self.traffic = Traffic.of(chance)
         self.far = FarEnd(Weather.of(chance), chance)
-        self.world = World.of(chance, polls=bool(self.traffic.rows))
+        self.world = World.of(chance, polls=bool(self.traffic.rows), forgets=not zombies)
         if self.world.forgets:
             self.traffic.repeat = self.traffic.conflict = 0.0
         if chance.random() < 0.3:

@@ -16,7 +16,7 @@ from crossdock.testing.stage import SIGNED_WITH, AnyValue, PythonMap, thing
 
 DEADLINE_S = 10.0
 LONG_S = 90 * 86_400.0
-SHORT_S = 60.0
+SHORT_S = 30.0
 """Kept no longer than this, where it is kept short; longer than a sender needs to hear that it was accepted."""
 KINDS = ("payloads", "messages", "events", "effects")
 
@@ -31,13 +31,14 @@ class World:
     """of the maps: somebody may edit the project between two lives"""
 
     @classmethod
-    def of(cls, chance: random.Random, *, polls: bool) -> World:
+    def of(cls, chance: random.Random, *, polls: bool, forgets: bool) -> World:
+        """`forgets`: it may be one that keeps everything for a short time only."""
         names = chance.sample(sorted(HOSTS), chance.randint(1, 3))
         hosts = {host: chance.choice(("latest", "none")) if host == "upsert" else "none" for host in names}
         kept = dict.fromkeys(KINDS, LONG_S)
         if chance.random() < 0.2:
             kept["payloads"] = 5.0
-        if chance.random() < 0.2:
+        if forgets and chance.random() < 0.25:
             kept = dict.fromkeys(KINDS, SHORT_S)
         return cls(hosts, kept, polls)
 
