@@ -19,7 +19,7 @@ from crossdock import jq
 NOW = jq.Budget(steps=10**15, wall_s=0)
 """Stopped at the first look at the clock."""
 MB = 1 << 20
-SMALL = jq.Budget(steps=100_000, wall_s=60, value_bytes=MB // 4, output_bytes=MB)
+SMALL = jq.Budget(steps=50_000, wall_s=60, value_bytes=MB // 16, output_bytes=MB // 4)
 MANY = list(range(100_000))
 MIXED: list[Any] = [i if i % 2 else str(i) for i in MANY]
 TEXT = "a" * MB
