@@ -13,12 +13,13 @@ import pytest
 
 from crossdock.core.connector import Call, ConnectionSettings, Steps
 from crossdock.core.delivery import Exchange
+from crossdock.core.event import Event
 from crossdock.core.flow import Connection, Landscape
 from crossdock.core.ids import PARTITIONS
 from crossdock.core.limits import Limit
 from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import SETTLED, DeliveryState
-from crossdock.core.wire import Http, Response
+from crossdock.core.wire import Http, Response, Wire
 from crossdock.engine import leases
 from crossdock.engine.clock import SystemClock
 from crossdock.engine.context import Context
@@ -167,6 +168,8 @@ async def test_what_is_under_way_ends_where_it_began_before_its_lane_is_given_up
         await until(lambda: platform.at_once == 20)
         async with worker("two", url, world, platform) as other:
             await until(lambda: len(partitions(one)) == PARTITIONS // 2)
+            for _ in range(3):
+                await other.hub.leases.renew()
             assert not partitions(other)
             answers.set()
             await until(lambda: len(partitions(other)) == PARTITIONS // 2)
@@ -176,23 +179,26 @@ async def test_what_is_under_way_ends_where_it_began_before_its_lane_is_given_up
 
 
 async def test_a_worker_that_lost_its_lanes_unawares_writes_no_outcome(url: str) -> None:
-    """Its requests were sent; what became of them is found out by the new holder."""
-    world, (platform, answers) = landscape(flow("create_with_key", name="put")), holding()
+    """Not even while its successor waits for the answer to the same request, in the same state."""
+    world, (platform, late) = landscape(flow("create_with_key", name="put")), holding()
     async with worker("one", url, world, platform) as one:
         await send(one, things(10))
         await until(lambda: platform.at_once == 10)
         _stop_renewing(one)
         await _as_if_time_had_passed(url)
-        platform.delay_s = 0.0
+        answers = asyncio.Event()
+        platform.sleep = lambda _: answers.wait()
         async with worker("two", url, world, platform) as other:
+            await until(lambda: platform.at_once == 20)
+            late.set()
+            await until(lambda: not one.hub.deliverers["put"]._running)
+            assert {row.state for row in await one.deliveries()} == {DeliveryState.SENDING}
+            answers.set()
             await settle(other, 10)
             assert other.tally.seen["delivered", "put"] == 10
-            answers.set()
-            await until(lambda: platform.at_once == 0)
-        await until(lambda: not one.hub.deliverers["put"]._running)
-        assert not one.tally.seen["delivered", "put"]
         attempts = await one.store.attempts([one.id for one in await _exchanges(one)])
         assert len(attempts) == 10
+    assert not one.tally.seen["delivered", "put"]
     assert sorted(platform.effects) == [str(n) for n in range(10)]
 
 
@@ -269,6 +275,19 @@ async def test_a_rewind_at_one_worker_is_read_again_by_both(url: str) -> None:
         assert len(other.platform.effects) == 20
 
 
+async def test_a_plan_over_a_position_that_was_set_back_meanwhile_moves_it_no_more(url: str) -> None:
+    async with worker("one", url, landscape(flow("put")), FakePlatform()) as one:
+        await send(one, things(5, "k"))
+        await settle(one, 5)
+        planner, heads = one.hub.planners["put"], await one.store.heads("events")
+        stood = {lane: max(heads[lane.partition] - 1, 0) for lane in planner.lanes}
+        events = [event for event in await one.store.read(stood, 100) if isinstance(event, Event)]
+        async with planner.turn:
+            await Operator(one.hub.context, "ada").rewind("put")
+            await planner.plan(events, stood)
+            assert not any(await one.store.positions("flow/put", "events"))
+
+
 # --- what they share ----------------------------------------------------------------------------------------------
 
 
@@ -288,6 +307,11 @@ class StrictPlatform(FakePlatform):
     token: int = 0
     refused: int = 0
 
+    async def exchange(self, request: Wire, deadline_s: float) -> Response:
+        if isinstance(request, Http) and request.url == f"{BASE}/token":
+            await asyncio.sleep(1.0)  # long enough for every worker to want one
+        return await super().exchange(request, deadline_s)
+
     def _play(self, request: Http) -> Response:
         if request.url == f"{BASE}/token":
             if request.body != str(self.token).encode():
@@ -306,7 +330,6 @@ async def test_g13_a_token_that_runs_out_is_renewed_once_among_4_workers(url: st
         StrictPlatform(token=7, sleep=asyncio.sleep),
         OpenVault(),
     )
-    platform.delay_s = 0.05
     made = landscape(flow("create_with_key", name="put", connector=connector))
     world = Landscape(
         made.name, made.environment, {**made.connections, "out": Connection("out", connector)}, made.flows, made.models

@@ -47,6 +47,15 @@ class Late:
         monkeypatch.setattr(committer, "write", late)
 
 
+async def somebody_waits(url: str) -> None:
+    """Returns when a session waits for another's lock."""
+    connection = await asyncpg.connect(url)
+    async with asyncio.timeout(20.0):
+        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await connection.close()
+
+
 class Heard:
     """What a worker was told by the others; first "", when it began to listen."""
 
@@ -84,15 +93,15 @@ async def test_numbers_of_4_workers_have_no_gap_and_no_double(workers: list[Stor
 
 
 async def test_a_transaction_that_commits_late_is_not_skipped_by_a_reader(
-    workers: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+    workers: list[PostgresStore], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lane = INBOX[a.message("1").partition]
     late = Late(monkeypatch, "late")
     first = asyncio.create_task(commit(workers[0], "late", messages=(a.message("1"),)))
     await late.written.wait()
     second = asyncio.create_task(commit(workers[1], "soon", messages=(a.message("2"),)))
-    for _ in range(20):
-        assert await workers[2].read({lane: 0}, 10) == []
+    await somebody_waits(url)
+    assert await workers[2].read({lane: 0}, 10) == []
     assert not second.done()
     late.go.set()
     assert (await first).numbers == {a.message("1").id: 1}
@@ -152,8 +161,9 @@ async def test_of_64_creators_over_4_workers_one_claims(workers: list[Store]) ->
 
 
 async def test_a_cell_that_4_workers_write_at_once_counts_every_write(workers: list[Store]) -> None:
-    works = [Work(f"w{n}", cells=(CellWrite("c", str(n).encode()),)) for n in range(40)]
-    await asyncio.gather(*(workers[n % 4].apply(work) for n, work in enumerate(works)))
+    for turn in range(10):
+        works = [Work(f"{turn}/{n}", cells=(CellWrite("c", b"x"),)) for n in range(4)]
+        await asyncio.gather(*(worker.apply(work) for worker, work in zip(workers, works, strict=True)))
     cell = await workers[0].cell("c")
     assert cell is not None
     assert cell.version == 40
@@ -190,20 +200,21 @@ async def test_a_lease_is_measured_by_the_database_whatever_the_workers_clock_sa
 
 
 async def test_a_lane_is_not_taken_over_amid_a_commit_that_holds_by_its_fence(
-    workers: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+    workers: list[PostgresStore], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lane = a.lane(3)
     held = (await workers[0].lease([lane], "one", 0.0, 0.0))[lane]
     late = Late(monkeypatch, "late")
-    guards, moved = (LaneFence(lane, held.fence),), (Position(lane, 5),)
-    first = asyncio.create_task(commit(workers[0], "late", guards=guards, positions=moved))
+    first = asyncio.create_task(
+        commit(workers[0], "late", guards=(LaneFence(lane, held.fence),), counts=(Count("f", "n", 1),))
+    )
     await late.written.wait()
     taking = asyncio.create_task(workers[1].lease([lane], "two", 30.0, 0.0))
-    await workers[2].counts()
+    await somebody_waits(url)
     assert not taking.done()
     late.go.set()
     await first
-    assert (await taking)[lane].position == 5
+    assert (await taking)[lane].fence == held.fence + 1
 
 
 async def test_who_is_at_work_is_known_to_all_until_they_sign_off(workers: list[Store]) -> None:
@@ -271,7 +282,7 @@ async def test_a_commit_whose_answer_was_lost_is_known_by_its_id(
 
 
 async def test_a_work_that_meets_its_own_commit_under_way_is_not_refused(
-    workers: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+    workers: list[PostgresStore], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = a.delivery("1")
     await commit(workers[0], "plan", deliveries=(row,))
@@ -280,7 +291,7 @@ async def test_a_work_that_meets_its_own_commit_under_way_is_not_refused(
     first = asyncio.create_task(workers[0].apply(work))
     await late.written.wait()
     again = asyncio.create_task(workers[1].apply(work))
-    await workers[2].counts()
+    await somebody_waits(url)
     assert not again.done()
     late.go.set()
     assert isinstance(await first, Committed)
