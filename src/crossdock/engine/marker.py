@@ -7,9 +7,11 @@ never while the hub waits. The page is a file's: it outlives the process, and ne
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple
@@ -57,9 +59,11 @@ class Marker:
         if self._folder is None or self._page is not None:
             return ()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = [named for file in sorted(self._folder.glob(f"{self._prefix}*{_SUFFIX}")) if (named := _left_by(file))]
-        file = (self._folder / self._own).open("w+b")
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _turn(self._folder):
+            files = sorted(self._folder.glob(f"{self._prefix}*{_SUFFIX}"))
+            found = [named for file in files if (named := _left_by(file))]
+            file = (self._folder / self._own).open("w+b")
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.truncate(SIZE)
         self._file, self._page = file, mmap.mmap(file.fileno(), SIZE)
         return found
@@ -68,9 +72,21 @@ class Marker:
         """After a life that ended as it should."""
         if self._page is not None and self._file is not None and self._folder is not None:
             self._page.close()
-            (self._folder / self._own).unlink(missing_ok=True)
-            self._file.close()
+            with _turn(self._folder):
+                (self._folder / self._own).unlink(missing_ok=True)
+                self._file.close()
             self._page = self._file = None
+
+
+@contextlib.contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Workers that start and end at once look at each other's files, and remove them, one after another."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _left_by(path: Path) -> Named | None:
