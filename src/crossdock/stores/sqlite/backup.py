@@ -10,19 +10,21 @@ from pathlib import Path
 import apsw
 
 from crossdock.core.errors import StoreError
-from crossdock.stores.sqlite.opening import APPLICATION_ID, Holder, connect_reader, migrations
+from crossdock.stores.sqlite.opening import APPLICATION_ID, Holder, connect_reader, make_private, migrations
 
 KEPT = ".before-restore"
 
 
 def back_up(path: Path, to: Path) -> int:
-    """Its size. The copy is of one moment, complete, and checked; or there is none. Raises StoreError."""
+    """Its size. The copy is of one moment, complete, checked, and its owner's alone; or there is none. Raises
+    StoreError."""
     if to.exists():
         raise StoreError(f"there is something at {to} already", hint="Name another file.")
     unfinished = to.with_name(to.name + ".unfinished")
     connection = connect_reader(str(path))
     try:
         unfinished.unlink(missing_ok=True)
+        make_private(unfinished)
         connection.execute("VACUUM INTO ?", (str(unfinished),))
         check(unfinished)
         _flush(unfinished)
@@ -31,7 +33,7 @@ def back_up(path: Path, to: Path) -> int:
     except (apsw.Error, OSError) as error:
         raise StoreError(
             f"the backup cannot be written: {error}", hint="Check the folder, its rights and its disk."
-        ) from (error)
+        ) from error
     finally:
         connection.close()
         unfinished.unlink(missing_ok=True)
@@ -45,8 +47,10 @@ def restore(path: Path, backup: Path) -> Path | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     holder = Holder(path)
     holder.take()
+    unfinished = path.with_name(path.name + ".unfinished")
     try:
-        unfinished = path.with_name(path.name + ".unfinished")
+        unfinished.unlink(missing_ok=True)
+        make_private(unfinished)
         shutil.copyfile(backup, unfinished)
         _flush(unfinished)
         kept = _set_aside(path)
@@ -55,6 +59,7 @@ def restore(path: Path, backup: Path) -> Path | None:
     except OSError as error:
         raise StoreError(f"the backup cannot be put in place: {error}") from error
     finally:
+        unfinished.unlink(missing_ok=True)
         holder.release()
     return kept
 
@@ -64,7 +69,9 @@ def check(path: Path) -> None:
     if not path.is_file():
         raise StoreError(f"there is no file {path}")
     try:
-        connection = apsw.Connection(f"file:{path}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        connection = apsw.Connection(
+            f"{path.absolute().as_uri()}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        )
         try:
             if connection.pragma("application_id") != APPLICATION_ID:
                 raise StoreError(f"{path} is not a backup of a hub's store")

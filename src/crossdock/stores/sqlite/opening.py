@@ -81,6 +81,8 @@ def _told(text: str) -> str:
 
 def connect_writer(path: str) -> apsw.Connection:
     """The one connection that writes, durable at every commit. Raises StoreError."""
+    if path != MEMORY:
+        make_private(Path(path))
     connection = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     try:
         if path != MEMORY and connection.pragma("journal_mode", "wal") != "wal":
@@ -102,6 +104,13 @@ def connect_writer(path: str) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def make_private(path: Path) -> None:
+    """An empty file for its owner alone, where there is none yet: SQLite fills it, and gives its log the same rights.
+    What cannot be made is told when it is opened."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _fold_log(connection: apsw.Connection) -> None:
@@ -195,6 +204,7 @@ def _back_up(connection: apsw.Connection, path: str, version: int) -> None:
     copy = Path(f"{path}.before-{version + 1}")
     unfinished = Path(f"{copy}.unfinished")
     unfinished.unlink(missing_ok=True)
+    make_private(unfinished)
     connection.execute("VACUUM INTO ?", (str(unfinished),))
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
