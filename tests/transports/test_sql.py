@@ -134,6 +134,42 @@ async def test_a_lock_that_is_held_was_not_done(tmp_path: Path, transport: SqlTr
     beside.close()
 
 
+async def test_a_file_that_was_put_in_the_place_of_another_is_the_one_that_is_written(
+    tmp_path: Path, transport: SqlTransport
+) -> None:
+    for name, database in (("k1", tmp_path / "d.db"), ("k2", tmp_path / "rebuilt.db")):
+        beside = apsw.Connection(str(database))
+        beside.execute(TABLE)
+        beside.close()
+        database.replace(tmp_path / "d.db")
+        answer = await transport.exchange(Database("sqlite:d.db", "?", list).once(name, name, "1"), 5.0)
+        assert answer.json()["changed"] == [1, 1]
+        beside = apsw.Connection(str(tmp_path / "d.db"))
+        assert beside.execute("SELECT name FROM things").fetchall() == [(name,)]
+        beside.close()
+
+
+async def test_what_must_exist_is_made_for_each_who_asks(database: Database, transport: SqlTransport) -> None:
+    assert (await transport.exchange(database.once("k1", "mug", "1"), 5.0)).status == 200
+    other = Statement(f"INSERT INTO other (key) VALUES ({database.place}1)", ("k1",))
+    setup = ("CREATE TABLE IF NOT EXISTS other (key text PRIMARY KEY)",)
+    assert (await transport.exchange(Sql(database.url, (other,), setup=setup), 5.0)).status == 200
+
+
+async def test_a_server_that_has_moved_is_found_at_its_new_address(tmp_path: Path) -> None:
+    moments, addresses = iter(range(0, 1000, 100)), iter(["127.0.0.2", "127.0.0.3"])
+
+    async def resolve(_: str) -> list[str]:
+        return [next(addresses)]
+
+    guard = EgressGuard(["db.example:5"], resolve=resolve, now=lambda: float(next(moments)))
+    transport = SqlTransport(guard=guard, folder=tmp_path)
+    for address in ("127.0.0.2", "127.0.0.3"):
+        with pytest.raises(TransportError, match=address):
+            await transport.exchange(Sql("postgresql://hub@db.example:5/shop", (Statement("SELECT 1"),)), 5.0)
+    await transport.close()
+
+
 async def test_a_server_inside_is_reached_only_where_the_project_says_so(transport: SqlTransport) -> None:
     request = Sql("postgresql://hub@127.0.0.1:5/shop", (Statement("SELECT 1"),), password=Secret("p"))
     with pytest.raises(TransportError, match="not a public address") as error:

@@ -25,6 +25,9 @@ class SqliteFile:
         self._path = path
         self._thread = ThreadPoolExecutor(1, f"sql {path.name}")
         self._connection: apsw.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """which one is open"""
+        self._set_up: set[str] = set()
 
     async def exchange(self, request: Sql, deadline_s: float) -> Response:
         loop = asyncio.get_running_loop()
@@ -61,6 +64,8 @@ class SqliteFile:
         return done(changed, rows)
 
     def _opened(self, request: Sql) -> apsw.Connection:
+        if self._file != _file_at(self._path):
+            self._close()  # another one has been put in its place: what is written into the old one is lost
         if self._connection is None:
             if not self._path.is_file():
                 raise not_done(f"there is no database at {self._path}", "Make it and its tables first.")
@@ -70,9 +75,12 @@ class SqliteFile:
                 raise not_done(f"{self._path} is a hub's own store", "No flow may write there.")
             connection.pragma("foreign_keys", "ON")
             connection.pragma("synchronous", "FULL")
-            for statement in request.setup:
-                connection.execute(statement)
-            self._connection = connection
+            self._connection, self._file = connection, _file_at(self._path)
+            self._set_up.clear()
+        for statement in request.setup:
+            if statement not in self._set_up:
+                self._connection.execute(statement)
+                self._set_up.add(statement)
         return self._connection
 
     def _roll_back(self) -> None:
@@ -82,6 +90,14 @@ class SqliteFile:
                 self._connection.execute("ROLLBACK")
         except apsw.Error:
             self._close()
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _run(connection: apsw.Connection, request: Sql) -> tuple[list[int | None], list[Any]]:

@@ -14,6 +14,8 @@ from crossdock.transports.sql import done, not_done, refused
 
 MOST_CONNECTIONS = 8
 IDLE_S = 60.0
+LOOK_UP_S = 30.0
+"""for the server's name, at most"""
 CUT_OFF = ("", "08", "57")
 """SQLSTATE classes of a server that ends: whether it committed before, it does not say."""
 BY_THE_DATABASE = (
@@ -38,7 +40,7 @@ class PostgresServer:
         committing = False
         try:
             async with asyncio.timeout_at(ends_at):
-                pool = await self._opened(deadline_s)
+                pool = await self._opened()
                 await self._prepare(pool, request)
                 async with pool.acquire() as connection:
                     transaction = connection.transaction()
@@ -72,22 +74,26 @@ class PostgresServer:
             self._pool.terminate()
             self._pool = None
 
-    async def _opened(self, deadline_s: float) -> Any:
+    async def _opened(self) -> Any:
         async with self._opening:
             if self._pool is None:
-                host = await self._host(deadline_s)
                 self._pool = await _driver().create_pool(
                     self._url,
                     min_size=0,
                     max_size=MOST_CONNECTIONS,
                     max_inactive_connection_lifetime=IDLE_S,
+                    connect=self._connect,
                     init=_reads_text,
-                    **({"host": host} if host else {}),
                     **({"password": self._password} if self._password else {}),
                 )
         return self._pool
 
-    async def _host(self, deadline_s: float) -> str:
+    async def _connect(self, *place: Any, **options: Any) -> Any:
+        """The name is looked up for each connection: a server that has moved is found at its new address."""
+        host = await self._host()
+        return await _driver().connect(*place, **options, **({"host": host} if host else {}))
+
+    async def _host(self) -> str:
         """The address that the guard admits; "" for a socket file of this machine."""
         parts = urlsplit(self._url)
         asked = parse_qs(parts.query)
@@ -95,7 +101,7 @@ class PostgresServer:
         if host.startswith("/"):
             return ""
         port = parts.port or int(asked.get("port", ["5432"])[0])
-        addresses = await self._guard.admit("postgresql", host or "localhost", port, deadline_s)
+        addresses = await self._guard.admit("postgresql", host or "localhost", port, LOOK_UP_S)
         return str(addresses[0])
 
     async def _prepare(self, pool: Any, request: Sql) -> None:
