@@ -1,6 +1,7 @@
 """A disk that fills and empties again: what comes in is refused in time, what is under way is recorded."""
 
 import asyncio
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -70,6 +71,25 @@ async def test_g17_on_a_full_disk_what_comes_in_is_refused_and_all_else_waits(tm
     assert await lease
     assert isinstance(await store.apply(arrives("1")), Committed)
     await store.close()
+
+
+async def test_a_disk_that_does_not_tell_its_room_lets_nothing_in_and_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path / "hub.db")
+
+    def broken(folder: object) -> object:
+        raise OSError(errno.EIO, "Input/output error", str(folder))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", broken)
+        async with asyncio.timeout(10.0):
+            with pytest.raises(NotNow, match="Input/output error"):
+                await store.apply(arrives("1"))
+            assert isinstance(await store.apply(Work("outcome", cells=(CellWrite("c", b"1"),))), Committed)
+            refusal = await store.refusal()
+            assert refusal.endswith("Input/output error"), "and not where the store is"
+            await store.close()
 
 
 async def test_a_store_that_is_closed_while_the_disk_is_full_keeps_nobody_waiting(

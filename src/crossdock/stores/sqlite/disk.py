@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import apsw
+
 MOST_LOW_BYTES = 512 << 20
 LOW_SHARE = 0.05
 MOST_BALLAST_BYTES = 16 << 20
@@ -81,23 +83,31 @@ class Room:
         now = self._monotonic()
         if now - self._looked_at >= LOOK_S:
             self._looked_at = now
-            free, _ = self._measure(self._folder)
-            has_ballast = self._has_ballast
-            # What was thrown off is to be taken in again first.
-            spare = free if has_ballast else free - self.mark.ballast_bytes
-            if not lets_in(self.mark, spare, reusable_bytes(), refusing=bool(self.refusal)):
-                self.refusal = f"{free >> 20:,} MiB are left on the disk, and {self.mark.low_bytes >> 20:,} are wanted"
-            elif has_ballast or self._load():
-                self.refusal = ""
+            try:
+                self._measured(reusable_bytes())
+            except (OSError, apsw.Error) as error:
+                # A sender reads this: it is not told where the store is.
+                self.refusal = f"the disk does not tell how much room it has: {getattr(error, 'strerror', error)}"
         return self.refusal
 
+    def _measured(self, reusable_bytes: int) -> None:
+        free, _ = self._measure(self._folder)
+        has_ballast = self._has_ballast
+        # What was thrown off is to be taken in again first.
+        spare = free if has_ballast else free - self.mark.ballast_bytes
+        if not lets_in(self.mark, spare, reusable_bytes, refusing=bool(self.refusal)):
+            self.refusal = f"{free >> 20:,} MiB are left on the disk, and {self.mark.low_bytes >> 20:,} are wanted"
+        elif has_ballast or self._load():
+            self.refusal = ""
+
     def full(self) -> bool:
-        """A write found no room. Throws the ballast off; False when it was gone already."""
+        """A write found no room. Throws the ballast off; False when there is none to throw."""
         self.refusal = "the disk is full"
         self._looked_at = float("-inf")
-        there = self._ballast.exists()
-        self._ballast.unlink(missing_ok=True)
-        return there
+        with contextlib.suppress(OSError):
+            self._ballast.unlink()
+            return True
+        return False
 
     def close(self) -> None:
         self._ballast.unlink(missing_ok=True)
