@@ -59,6 +59,29 @@ async def test_a_server_that_is_not_there_is_a_store_error(tmp_path: Any) -> Non
     await store.close()
 
 
+async def test_a_schema_that_cannot_be_made_is_a_store_error(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"CREATE SCHEMA {opening.SCHEMA}; CREATE TABLE {opening.SCHEMA}.works (somebody text)")
+    await connection.close()
+    store = PostgresStore(url)
+    with pytest.raises(StoreError, match=r"cannot be made or brought up to date: .*works"):
+        await store.counts()
+    await store.close()
+
+
+async def test_a_schema_that_is_being_moved_is_a_store_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "ANSWER_S", 0.3)
+    connection = await asyncpg.connect(url)
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", opening.LOCK)
+        store = PostgresStore(url)
+        with pytest.raises(StoreError, match="another program has held this store's schema"):
+            await store.counts()
+    assert await store.counts() == {}, "and is asked again"
+    await store.close()
+    await connection.close()
+
+
 def test_without_the_driver_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 

@@ -71,8 +71,20 @@ async def connect(url: str) -> Any:
     try:
         async with pool.acquire() as connection:
             await migrate(connection)
+    except TimeoutError as error:
+        pool.terminate()
+        raise StoreError(
+            f"another program has held this store's schema for {ANSWER_S:g} s",
+            hint="Is the store being moved (`crossdock store copy`) or brought up to date? Start it afterwards.",
+        ) from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        pool.terminate()
+        raise StoreError(
+            f"the store's schema cannot be made or brought up to date: {error}",
+            hint=f"The hub's user must be able to make the schema {SCHEMA}, in which nothing else may be.",
+        ) from error
     except BaseException:
-        await pool.close()
+        pool.terminate()
         raise
     return pool
 
