@@ -65,7 +65,7 @@ async def _set_aside(context: Context, kind: str, identity: str) -> Work:
         for row in await context.store.deliveries([identity])
         if DeliveryState.HELD in DELIVERY_TRANSITIONS[row.state]
     ]
-    journal = await context.store.exchanges([row.id for row in rows])
+    journal = await context.store.exchanges([row.batch or row.id for row in rows])
     return Work(
         "",
         delivery_moves=tuple(DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=WHY) for row in rows),
