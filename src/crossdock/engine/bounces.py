@@ -21,10 +21,11 @@ class Bounces:
     """Within one process: a record's messages are read by one."""
 
     def __init__(self) -> None:
-        self._times: OrderedDict[tuple[str, str, str], deque[float]] = OrderedDict()
+        self._times: OrderedDict[tuple[str, str, str], deque[tuple[float, str]]] = OrderedDict()
 
-    def too_many(self, reference: CrossReference, now: float) -> bool:
-        """Notes that a record came in that is not the hub's own write. Only right after one may it be an answer."""
+    def too_many(self, reference: CrossReference, cause: str, now: float) -> bool:
+        """Notes that a record came in, by this message, that is not the hub's own write. Only right after one may it be
+        an answer. A message that is read again, since its commit did not hold, is noted once."""
         if not reference.effect_id or now - reference.updated_at > WINDOW_S:
             return False
         name = (reference.account, reference.model, reference.key)
@@ -32,7 +33,8 @@ class Bounces:
         self._times.move_to_end(name)
         if len(self._times) > MOST_RECORDS:
             self._times.popitem(last=False)
-        while times and now - times[0] > WINDOW_S:
+        while times and now - times[0][0] > WINDOW_S:
             times.popleft()
-        times.append(now)
+        if all(cause != noted for _, noted in times):
+            times.append((now, cause))
         return len(times) > MOST

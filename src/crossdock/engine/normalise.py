@@ -275,7 +275,7 @@ class Normaliser:
         key = link.key if link is not None else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)
         echo = link is not None and is_echo(link, fingerprint_of(own_words), version)
-        if link is not None and not echo and self._bounces.too_many(link, self._context.clock.now()):
+        if link is not None and not echo and self._bounces.too_many(link, message.id, self._context.clock.now()):
             raise Quarantine(LOOP)
         return Event(
             id=event_id(self._account, model, key, verb, version, encoded),
