@@ -202,6 +202,31 @@ async def test_a_worker_that_lost_its_lanes_unawares_writes_no_outcome(url: str)
     assert sorted(platform.effects) == [str(n) for n in range(10)]
 
 
+async def test_g10_what_waited_for_its_turn_is_not_sent_by_a_worker_that_stood_still(url: str) -> None:
+    """Its successor finds a request that was begun, and resolves it: an older state sent then would be the last."""
+    world, (platform, late) = landscape(flow("put")), holding()
+    async with worker("one", url, world, platform) as one:
+        gate = await one.hub.exchanger.gate("out")
+        others = gate._allowed - 1
+        for _ in range(others):
+            await gate.enter({})
+        await send(one, things(10))
+        await settle(one, 10, frozenset({DeliveryState.SENDING}))
+        assert platform.at_once == 1
+        _stop_renewing(one)
+        await _as_if_time_had_passed(url)
+        one.hub.leases._renewed_at = one.clock.now() - leases.LEASE_S
+        platform.delay_s = 0.0
+        async with worker("two", url, world, platform) as other:
+            await settle(other, 10)
+            for _ in range(others):
+                gate.leave()
+            late.set()
+            await until(lambda: not one.hub.deliverers["put"]._running)
+        assert one.tally.seen["exchange", "out", "done"] == 1
+    assert len(platform.effects) == 11
+
+
 async def _exchanges(here: Stage) -> Sequence[Exchange]:
     return await here.store.exchanges([row.id for row in await here.deliveries()])
 

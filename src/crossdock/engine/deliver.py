@@ -23,6 +23,7 @@ from crossdock.engine.fetch import Fetcher
 from crossdock.engine.isolate import isolate
 from crossdock.engine.item import Item
 from crossdock.engine.journal import Journal
+from crossdock.engine.leases import Leases
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.prepare import Prepared
 from crossdock.engine.record import Rooms
@@ -69,13 +70,21 @@ class Teller:
 class Deliverer:
     """One flow's deliveries. `offer` takes what was planned; `run` works until `drain` ends it gently."""
 
-    def __init__(self, context: Context, exchanger: Exchanger, flow: Flow, board: LinkBoard, fetcher: Fetcher) -> None:
+    def __init__(
+        self,
+        context: Context,
+        exchanger: Exchanger,
+        flow: Flow,
+        board: LinkBoard,
+        fetcher: Fetcher,
+        leases: Leases,
+    ) -> None:
         self._context = context
         self._exchanger = exchanger
         self.flow = flow
         self._past_dead = flow.on_dead == "skip"
         self._prepared = Prepared(context, exchanger, flow, board, fetcher)
-        self._rooms = Rooms(context, exchanger, self._prepared, board, flow)
+        self._rooms = Rooms(context, exchanger, self._prepared, board, flow, leases)
         self._fences: dict[int, LaneFence] = {}
         """the partitions that are this worker's, and under which fence"""
         self._lines: dict[str, Line] = {}

@@ -125,7 +125,11 @@ class Drive:
 
     async def _exchange(self, call: Call) -> Sent:
         return await self._rooms.exchanger.send(
-            self._flow.connection, call, deadline_s=self._flow.deadline_s, about=self._ids
+            self._flow.connection,
+            call,
+            deadline_s=self._flow.deadline_s,
+            about=self._ids,
+            may_go=self._record.may_go,
         )
 
     # --- unknowns -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crossdock.core import crash
@@ -19,6 +19,7 @@ from crossdock.engine.credentials import Credentials, NotRenewed
 from crossdock.engine.gate import Gate
 
 DEADLINE_S = 30.0
+OVERTAKEN = "it was not sent: another worker may have taken it over while it waited for its turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,17 @@ class Exchanger:
         return (gate.why or "no answer") if gate is not None and gate.breaker.is_open else ""
 
     async def send(
-        self, connection: str, call: Call, *, deadline_s: float = DEADLINE_S, about: Sequence[str] = ()
+        self,
+        connection: str,
+        call: Call,
+        *,
+        deadline_s: float = DEADLINE_S,
+        about: Sequence[str] = (),
+        may_go: Callable[[], bool] = lambda: True,
     ) -> Sent:
         """Waits for the account's budgets, signs, sends once, judges and learns. Never raises for what a platform does:
         that is a verdict. A connection that only a person can mend is paused, and the call was not done. `about`: the
-        deliveries that it is for."""
+        deliveries that it is for. `may_go` is asked last of all: what waited for its turn may be another worker's."""
         context = self._context
         try:
             gate = await self.gate(connection)
@@ -74,6 +81,8 @@ class Exchanger:
                 return self._pause(connection, error, started_at)
             except NotRenewed as error:
                 return Sent(NotDone(str(error), counts=False), 0, started_at, context.clock.now())
+            if not may_go():
+                return Sent(NotDone(OVERTAKEN, counts=False), 0, started_at, context.clock.now())
             sent = await self._attempt(connection, call, credential, gate, deadline_s, about)
             context.metrics.exchange(connection, type(sent.verdict).__name__.lower(), sent.ended_at - sent.started_at)
             return sent

@@ -222,6 +222,12 @@ class Leases:
         lease = self._leased.get(lane)
         return lease.fence if lease is not None else -1
 
+    def sure_of(self, fence: LaneFence) -> bool:
+        """Whether no other worker can hold the lane by now, also where this one has just stood still."""
+        renewed_at = self._renewed_at
+        fresh = renewed_at is not None and self._context.clock.now() < renewed_at + LEASE_S
+        return fresh and self.fence(fence.lane) == fence.fence
+
     def planned(self, lane: Lane) -> int:
         """The highest position known of this lane: below it, a reader that was set back reads again."""
         return self._planned.get(lane, 0)

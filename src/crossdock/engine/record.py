@@ -34,6 +34,7 @@ from crossdock.engine.echo import fingerprint_of_record, trail_of
 from crossdock.engine.exchange import Exchanger, Sent
 from crossdock.engine.item import Item, freeze
 from crossdock.engine.journal import AFTERWARDS, LOOK_UP, Journal
+from crossdock.engine.leases import Leases
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.merging import note_write
 from crossdock.engine.prepare import Prepared
@@ -48,6 +49,7 @@ class Rooms:
     prepared: Prepared
     board: LinkBoard
     flow: Flow
+    leases: Leases
 
 
 class Record:
@@ -68,6 +70,10 @@ class Record:
     def _new_batch(self) -> str:
         ids = (item.delivery.id for item in self.items)
         return digest("batch", *ids, repr(self._context.clock.now()))
+
+    def may_go(self) -> bool:
+        """Whether these items are still this worker's to send."""
+        return all(self._rooms.leases.sure_of(fence) for fence in self._fences)
 
     @property
     def outbounds(self) -> list[Outbound]:

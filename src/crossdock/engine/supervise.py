@@ -48,7 +48,7 @@ class Hub:
         fetcher = Fetcher(context, self.receiver)
         landscape = context.landscape
         self.deliverers = {
-            name: Deliverer(context, self.exchanger, flow, self.board, fetcher)
+            name: Deliverer(context, self.exchanger, flow, self.board, fetcher, self.leases)
             for name, flow in landscape.flows.items()
         }
         self.planners = {name: Planner(context, deliverer, self.leases) for name, deliverer in self.deliverers.items()}
