@@ -82,9 +82,7 @@ def check_repeatable(connector: Connector, action: Action, sample: Sample) -> tu
         (call.step, call.request.hash) for call in again.calls
     ], f"{sample.action} asks for other requests when it is driven again"
     for call in first.calls:
-        assert thaw(call.request.freeze()) == call.request, (
-            f"{sample.action}: {call.step} does not survive freezing"
-        )
+        assert thaw(call.request.freeze()) == call.request, f"{sample.action}: {call.step} does not survive freezing"
         assert call.effect is None or call.effect in action.effects, (
             f"{sample.action}: {call.step} is of no class it has"
         )
