@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -122,6 +122,3 @@ class Context:
     def pause(self, name: str, error: CredentialError) -> None:
         """Nothing is sent to it until a person acts."""
         self.paused[name] = str(error).replace("CONNECTION", name)
-
-
-Known = Mapping[tuple[str, str, str], str]

@@ -29,14 +29,6 @@ _SHORT = 10**18
 SIZED = frozenset((str, list, dict))
 
 
-def get_field(v: Any, key: str) -> Any:
-    if v is None:
-        return None
-    if type(v) is dict:
-        return v.get(key)
-    raise cannot_index(v, key)
-
-
 _EMPTY_OBJECT: dict[str, Any] = {}
 _EMPTY_ARRAY: list[Any] = []
 
@@ -52,14 +44,6 @@ def sequence(v: Any, i: int) -> list[Any]:
     """What elements are read from, when the value that is asked for number `i` is no array: null has none."""
     if v is None:
         return _EMPTY_ARRAY
-    raise cannot_index(v, i)
-
-
-def get_index(v: Any, i: int) -> Any:
-    if v is None:
-        return None
-    if type(v) is list:
-        return v[i] if -len(v) <= i < len(v) else None
     raise cannot_index(v, i)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from crossdock.jq.lineage.value import Value
 from crossdock.jq.syntax import Function, Node, Param, Variable
@@ -73,7 +72,3 @@ class Arguments:
             else:
                 changed |= mine.absorb(scope, seen)
         return changed
-
-
-def root_scope(values: dict[Any, Value] | None = None) -> Scope:
-    return Scope(values or {})
