@@ -12,6 +12,7 @@ import structlog
 
 from crossdock.cli.assemble import Assembly, assembled
 from crossdock.core import json
+from crossdock.core.secret import Secret
 from crossdock.project import load_project
 from crossdock.testing.live import blank_project
 
@@ -102,5 +103,14 @@ def test_one_delivery_that_cannot_be_done_stops_no_other(project: Path) -> None:
         status, answer = await ask("retry", {"ids": ["one", "two"]})
         assert status == 200
         assert [failed["id"] for failed in answer["failed"]] == ["one", "two"]
+
+    assert not at_the_door(project, play)
+
+
+def test_no_secret_is_in_why_one_of_many_could_not_be_done(project: Path) -> None:
+    async def play(assembly: Assembly, ask: Ask) -> None:
+        assembly.redactor.add(Secret("hush-hush-hush"))
+        _, answer = await ask("retry", {"ids": ["hush-hush-hush"]})
+        assert answer["failed"][0]["error"] == "no delivery [redacted]"
 
     assert not at_the_door(project, play)

@@ -87,7 +87,7 @@ class Acts:
         else:
             await answer(send, _reply(200, {"ok": True, **result}))
 
-    def _told(self, error: CrossdockError) -> Mapping[str, Any]:
+    def _told(self, error: CrossdockError) -> Mapping[str, str]:
         return {"error": self._redactor.text(error.what), "hint": self._redactor.text(error.hint)}
 
     async def _state(self, said: Said) -> Mapping[str, Any]:
@@ -111,14 +111,14 @@ class Acts:
         async def perform(said: Said) -> Mapping[str, Any]:
             operator = self._operator(said)
             done: list[str] = []
-            failed: list[dict[str, str]] = []
+            failed: list[Mapping[str, str]] = []
             for identity in said.texts("ids"):
                 try:
                     await act(operator, identity)
                 except StoreError:
                     raise
                 except CrossdockError as error:
-                    failed.append({"id": identity, "error": error.what, "hint": error.hint})
+                    failed.append({"id": identity, **self._told(error)})
                 else:
                     done.append(identity)
             return {"done": done, "failed": failed}
