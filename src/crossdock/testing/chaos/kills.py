@@ -70,7 +70,7 @@ def _trial(chance: random.Random, points: Sequence[str], store: str = "") -> Led
     with oracle(chance, FLOWS) as there, tempfile.TemporaryDirectory() as folder:
         project = project_of(Path(folder) / "p", there.urls, store)
         for point in points:
-            there.trouble = 0.5 if point == "retry.scheduled" else chance.choice((0.0, 0.1, 0.3))
+            there.trouble = 0.8 if point == "retry.scheduled" else chance.choice((0.0, 0.1, 0.3))
             if _life(project, senders, there, point, chance, POINT_WITHIN_S + (LEASED_S if store else 0.0)):
                 ledger.kills[point or "moment"] += 1
         there.trouble = 0.0
@@ -108,7 +108,10 @@ def _life(project: Path, senders: Senders, there: Oracle, point: str, chance: ra
     return died
 
 
-_ONCE = frozenset({"shutdown.drain", "checkpoint.start", "migrate.step", "claim.leased", "dlq.moved", "blob.written"})
+_ONCE = frozenset(
+    {"shutdown.drain", "checkpoint.start", "migrate.step", "claim.leased", "dlq.moved", "blob.written"}
+    | {"retry.scheduled"}
+)
 
 
 def _feed(senders: Senders, hub: HubProcess, point: str, chance: random.Random) -> None:
