@@ -77,7 +77,7 @@ async def connect(url: str) -> Any:
             f"another program has held this store's schema for {ANSWER_S:g} s",
             hint="Is the store being moved (`crossdock store copy`) or brought up to date? Start it afterwards.",
         ) from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.SyntaxOrAccessError, asyncpg.ReadOnlySQLTransactionError) as error:
         pool.terminate()
         raise StoreError(
             f"the store's schema cannot be made or brought up to date: {error}",
