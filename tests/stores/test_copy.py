@@ -1,5 +1,6 @@
 """A stopped hub moves to another store: every row, in every direction, and goes on as if nothing had happened."""
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -122,6 +123,11 @@ async def test_every_row_survives_the_way_to_postgresql_and_back(tmp_path: Path,
     same(before, await dump(f"sqlite:{tmp_path / 'back.db'}"))
 
 
+A_HUB_AT_WORK = (
+    "INSERT INTO lanes VALUES ('flow/f', 'events', 0, 0, 1, 'w1', extract(epoch FROM clock_timestamp()) + 30)"
+)
+
+
 async def with_something_in_it(store: Any) -> None:
     await store.apply(Work("w"))
     await store.close()
@@ -164,13 +170,31 @@ async def test_a_running_hub_is_not_moved_nor_moved_into(tmp_path: Path, url: st
     await store.close()
     connection = await asyncpg.connect(url, server_settings=opening.SETTINGS)
     await with_something_in_it(PostgresStore(url))
-    await connection.execute(
-        "INSERT INTO lanes VALUES ('flow/f', 'events', 0, 0, 1, 'w1', extract(epoch FROM clock_timestamp()) + 30)"
-    )
+    await connection.execute(A_HUB_AT_WORK)
     for way in ((url, f"sqlite:{tmp_path / 'new.db'}"), (f"sqlite:{path}", url)):
         with pytest.raises(StoreError, match="a hub is at work on this store: worker w1"):
             await copy(*way)
     await connection.close()
+
+
+async def test_a_hub_that_begins_while_its_store_is_read_is_not_moved(tmp_path: Path, url: str) -> None:
+    await with_something_in_it(PostgresStore(url))
+
+    async def begins() -> None:
+        connection = await asyncpg.connect(url, server_settings=opening.SETTINGS)
+        await connection.execute(A_HUB_AT_WORK)
+        await connection.close()
+
+    def amid_it(table: str, *_: int) -> None:
+        if table == "works":
+            hub = threading.Thread(target=lambda: asyncio.run(begins()))
+            hub.start()
+            hub.join()
+
+    new = f"sqlite:{tmp_path / 'new.db'}"
+    with pytest.raises(StoreError, match="a hub is at work on this store: worker w1"):
+        await copy(url, new, amid_it)
+    assert not (await dump(new))["works"]
 
 
 async def test_nothing_is_mixed_with_what_is_there(tmp_path: Path) -> None:

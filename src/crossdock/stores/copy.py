@@ -17,6 +17,10 @@ MOVED = "moved"
 class Moving(Protocol):
     """A store that no hub may open meanwhile."""
 
+    async def refuse_a_running_hub(self) -> None:
+        """Raises StoreError where one has begun to work on it."""
+        ...
+
     async def amounts(self) -> Mapping[str, int]:
         """Rows of each table."""
         ...
@@ -88,6 +92,7 @@ async def _copy(
     left = [table for table in TABLES if copied[table] != amounts[table]]
     if left:
         raise StoreError(f"not every row of {', '.join(left)} came over", hint="Nothing was changed. Please report it.")
+    await source.refuse_a_running_hub()
     await target.commit()
     return copied
 

@@ -47,3 +47,9 @@ TABLES: Mapping[str, Sequence[str]] = {
 
 AT_ONCE = 2000
 """Rows that travel together."""
+LARGE_AT_ONCE = 50
+
+
+def at_once(table: str) -> int:
+    """Rows of this table that travel together: a payload's are 1 MiB each."""
+    return LARGE_AT_ONCE if table == "payloads" else AT_ONCE

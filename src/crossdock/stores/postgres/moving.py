@@ -10,7 +10,7 @@ from typing import Any
 
 from crossdock.core.errors import StoreError
 from crossdock.stores.postgres.opening import LOCK, SCHEMA, connect, driver
-from crossdock.stores.tables import AT_ONCE, TABLES
+from crossdock.stores.tables import TABLES, at_once
 
 Row = Sequence[Any]
 
@@ -34,7 +34,7 @@ class PostgresMoving:
         moving = cls(await connect(url))
         try:
             await moving._begin()
-            await moving._refuse_a_running_hub()
+            await moving.refuse_a_running_hub()
         except BaseException:
             await moving.close()
             raise
@@ -48,8 +48,10 @@ class PostgresMoving:
         await self._transaction.start()
         await self._connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
 
-    async def _refuse_a_running_hub(self) -> None:
-        running = await self._connection.fetchval(
+    async def refuse_a_running_hub(self) -> None:
+        """As it is now, and not as it was when the rows began to be read: one that had opened the store before may have
+        begun to work since."""
+        running = await self._pool.fetchval(
             "SELECT worker FROM lanes WHERE worker <> '' AND until > extract(epoch FROM clock_timestamp()) LIMIT 1"
         )
         if running:
@@ -81,7 +83,7 @@ class PostgresMoving:
             names = ", ".join(_SUMMED[table])
             query = f"SELECT {names}, sum(amount)::bigint FROM {table} GROUP BY {names}"
         cursor = await self._connection.cursor(query)
-        while page := await cursor.fetch(AT_ONCE):
+        while page := await cursor.fetch(at_once(table)):
             yield [tuple(row) for row in page]
 
     async def begin(self) -> None:

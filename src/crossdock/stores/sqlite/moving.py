@@ -16,7 +16,7 @@ from crossdock.core.states import DeliveryState
 from crossdock.stores.sqlite.bulk import text_of
 from crossdock.stores.sqlite.opening import Holder, connect_writer
 from crossdock.stores.sqlite.rows import EVENTS_CODE, packed, place, stage_of
-from crossdock.stores.tables import AT_ONCE, TABLES
+from crossdock.stores.tables import TABLES, at_once
 
 Row = Sequence[Any]
 
@@ -65,6 +65,9 @@ class SqliteMoving:
         self._connection.close()
         self._holder.release()
 
+    async def refuse_a_running_hub(self) -> None:
+        """None can be: this holds the file."""
+
     async def amounts(self) -> Mapping[str, int]:
         return {table: int(self._connection.execute(f"SELECT count(*) FROM {table}").get) for table in TABLES}
 
@@ -72,7 +75,7 @@ class SqliteMoving:
         exprs = {**_SHARED, **_READ.get(table, {})}
         columns = ", ".join(exprs.get(column, column) for column in TABLES[table])
         cursor = self._connection.execute(f"SELECT {columns} FROM {table}{_ORDER.get(table, '')}")
-        while page := [_as_shared(table, row) for row in islice(cursor, AT_ONCE)]:
+        while page := [_as_shared(table, row) for row in islice(cursor, at_once(table))]:
             yield page
 
     async def begin(self) -> None:
