@@ -59,8 +59,9 @@ async def test_g17_on_a_full_disk_what_comes_in_is_refused_and_all_else_waits(tm
     store = SqliteStore(tmp_path / "hub.db")
     await commit(store, "before")
     disk.full = True
-    with pytest.raises(NotNow, match="full"):
+    with pytest.raises(NotNow, match="no space left") as refused:
         await store.apply(arrives("1"))
+    assert str(tmp_path) not in refused.value.what, "a sender is not told where the store is"
     outcome = asyncio.create_task(store.apply(Work("outcome", cells=(CellWrite("c", b"1"),))))
     lease = asyncio.create_task(store.lease([a.lane(1)], "hub", 99.0, 1.0))
     done, _ = await asyncio.wait({outcome, lease}, timeout=0.6)

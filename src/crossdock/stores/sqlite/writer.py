@@ -120,7 +120,10 @@ class Writer:
     def _put_off(self, error: apsw.Error) -> StoreError:
         self._roll_back()
         self.was_full = not isinstance(error, apsw.BusyError | apsw.LockedError)
-        return self._lost or NotNow(f"{self._path}: {error}", hint="Free some space, or end what holds it.")
+        # A sender reads this: it is not told where the store is.
+        return self._lost or NotNow(
+            f"the store cannot be written: {error}", hint="Free some space, or end what holds it."
+        )
 
     def _lose(self, error: apsw.Error) -> StoreLost:
         # Closing would flush the file once more, and a success then would prove nothing.
