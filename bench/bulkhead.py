@@ -81,7 +81,7 @@ class Troubled(Sink):
 def write_project(folder: Path, port: int, sinks: list[int]) -> None:
     allowed = ", ".join(f'"127.0.0.1:{sink}"' for sink in sinks)
     files = {
-        "crossdock.yaml": HUB.replace('"127.0.0.1:{sink}"', "{allowed}").format(port=port, allowed=allowed),
+        "crossdock.yaml": HUB.replace('"127.0.0.1:{sink}"', allowed).format(port=port, store=""),
         "connections/shop.yaml": SOURCE,
         "models/sale.yaml": MODEL,
         "maps/order.jq": INBOUND,
