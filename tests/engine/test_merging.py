@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from crossdock.cli.story import as_document
@@ -25,11 +28,13 @@ from crossdock.core.flow import Connection, Inlet, Landscape
 from crossdock.core.keys import EntityKeys
 from crossdock.core.secret import Credential
 from crossdock.core.states import MessageState
+from crossdock.core.store import Cell
 from crossdock.core.wire import Http, Response, Wire
 from crossdock.engine.audit import audit
+from crossdock.engine.merging import Notes
 from crossdock.engine.trace import trace
 from crossdock.testing.fake_connector import FakeConnector
-from crossdock.testing.stage import SIGNED_WITH, AnyValue, PythonMap, Stage, flow, stage
+from crossdock.testing.stage import SIGNED_WITH, AnyValue, Outputs, PythonMap, Stage, flow, stage
 from crossdock.testing.virtual_clock import run_virtually
 
 BOOKS, LEADS = "in", "out"
@@ -46,12 +51,13 @@ class Save(Action):
     echo = "thing"
 
     def perform(self, items: Sequence[Outbound]) -> Steps[Mapping[ItemId, Receipt]]:
-        (item,) = items
-        name = item.remote_id or f"made-of-{item.key.rpartition(':')[2]}"
-        done = yield Call(
-            "save", Http("POST", f"https://any.example/{name}", (), json.encode(item.input)), self.effects[0]
-        )
-        return {item.id: Receipt(remote_id=name, version=f"{done.answer['version']:04}", record=done.answer)}
+        receipts: dict[ItemId, Receipt] = {}
+        for item in items:
+            name = item.remote_id or f"made-of-{item.key.rpartition(':')[2]}"
+            request = Http("POST", f"https://any.example/{name}", (), json.encode(item.input))
+            done = yield Call(f"save {item.key}", request, self.effects[0], (item.id,))
+            receipts[item.id] = Receipt(remote_id=name, version=f"{done.answer['version']:04}", record=done.answer)
+        return receipts
 
 
 class Placed(FakeConnector):
@@ -257,3 +263,69 @@ def test_g28_two_systems_that_undo_each_other_are_stopped() -> None:
         assert there.writes < 20
 
     on_stage(play, {}, Robot())
+
+
+async def noted(here: Stage, place: str) -> tuple[int, list[str]]:
+    """(how often the hub has written there, the versions that it made, as far as they are kept)"""
+    (cell,) = [one for name, one in (await here.store.cells("wrote/")).items() if name.endswith(f"/{place}")]
+    notes = msgspec.json.decode(cell.value, type=Notes)
+    return notes.number, [note.version for note in notes.last]
+
+
+def test_g28_two_flows_that_write_into_one_connection_at_once_are_both_known_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The platform counts its writes into what it stores: one that the hub has forgotten would be a user's edit."""
+    counted = itertools.count(1)
+    there = Systems(lambda place, text: f"{text} {next(counted)}" if place == LEADS else text)
+    two = world({})
+    also = replace(two.flows["to-out"], name="also-to-out")
+    two = replace(two, flows={**two.flows, also.name: also})
+
+    async def acts() -> None:
+        async with stage(two, transport=there) as here:
+            there.change(BOOKS, "c1", {"name": "N0"})
+            await rests(here, there)
+            writes = there.writes
+            number, _ = await noted(here, LEADS)
+            read = here.store.cell
+
+            async def reads_long(name: str) -> Cell | None:
+                found = await read(name)
+                if name.startswith("wrote/"):
+                    await asyncio.sleep(0.1)
+                return found
+
+            monkeypatch.setattr(here.store, "cell", reads_long)
+            there.change(BOOKS, "c1", {"name": "N1"})
+            await rests(here, there)
+            assert there.writes == writes + 2, "each flow's, once"
+            after, versions = await noted(here, LEADS)
+            assert (after - number, versions[-2:]) == (2, ["0003", "0004"])
+            assert there.values(BOOKS) == {"name": "N1"}, "nobody has edited anything"
+            assert set(await here.states()) == {"delivered"}
+
+    run_virtually(acts())
+
+
+def test_of_a_delivery_that_makes_many_records_every_one_is_noted() -> None:
+    there = Systems()
+    two = world({})
+
+    def lines(event: Any) -> Any:
+        return Outputs({"item": item, "input": {"name": item}} for item in ("a", "b", "c"))
+
+    many = replace(two.flows["to-out"], each=True, map=PythonMap(lines), collapse="none")
+    two = replace(two, flows={many.name: many})
+
+    async def acts() -> None:
+        async with stage(two, transport=there) as here:
+            there.change(BOOKS, "c1", {"name": "N0"})
+            there.notices, notices = [], there.notices
+            for place, body in notices:
+                request = Inbound("POST", "https://hub.example/hooks/x", {"x-secret": SIGNED_WITH}, body)
+                await here.hub.receiver.receive(place, request)
+            await here.settle()
+            assert await noted(here, LEADS) == (3, ["0001", "0001", "0001"])
+
+    run_virtually(acts())

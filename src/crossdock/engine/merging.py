@@ -20,7 +20,7 @@ from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Flow, MapFailed
 from crossdock.core.merge import Shared, explain, hear, wants, will_write, wrote
 from crossdock.core.store import Store
-from crossdock.core.work import CellVersion, CellWrite
+from crossdock.core.work import CellVersion, CellWrite, Guard
 from crossdock.engine.context import Context
 
 MOST_TOLD = 20
@@ -45,7 +45,8 @@ class Note(Struct):
 
 
 class Notes(Struct):
-    """What the hub has written of one entity at one connection. A cell of its own: only who delivers writes it."""
+    """What the hub has written of one entity at one connection. A cell of its own: only those that deliver there
+    write it."""
 
     number: int = 0
     last: list[Note] = field(default_factory=list)
@@ -142,18 +143,26 @@ class Merger:
         return entry, cell.version if cell is not None else 0
 
 
-async def note_write(context: Context, flow: Flow, event: Event, receipt: Receipt) -> CellWrite | None:
-    """With the outcome: what is there now. None where the event says nothing of a shared entity."""
-    if event.account or event.model not in context.landscape.owners:
-        return None
-    name = _notes_of(event.model, event.key, flow.connection)
-    cell = await context.store.cell(name)
-    notes = msgspec.json.decode(cell.value, type=Notes) if cell is not None else Notes()
-    sent = json.decode(event.data)
-    answered = _answered(context, flow, event.model, receipt)
-    notes.last = [*notes.last, Note(sent, sent if answered is None else answered, receipt.version)][-MOST_NOTED:]
-    notes.number += 1
-    return CellWrite(name, msgspec.json.encode(notes))
+async def note_writes(
+    context: Context, flow: Flow, delivered: Iterable[tuple[Event, Receipt]]
+) -> tuple[list[Guard], list[CellWrite]]:
+    """With the outcome: what is there now, for the events that say something of a shared entity. The guards refuse the
+    Work when another flow into the connection has noted something meanwhile: then the notes are made anew."""
+    gathered: dict[str, tuple[Notes, int]] = {}
+    for event, receipt in delivered:
+        if event.account or event.model not in context.landscape.owners:
+            continue
+        name = _notes_of(event.model, event.key, flow.connection)
+        if name not in gathered:
+            cell = await context.store.cell(name)
+            gathered[name] = (msgspec.json.decode(cell.value, type=Notes), cell.version) if cell else (Notes(), 0)
+        notes, _ = gathered[name]
+        sent = json.decode(event.data)
+        answered = _answered(context, flow, event.model, receipt)
+        notes.last = [*notes.last, Note(sent, sent if answered is None else answered, receipt.version)][-MOST_NOTED:]
+        notes.number += 1
+    guards: list[Guard] = [CellVersion(name, version) for name, (_, version) in gathered.items()]
+    return guards, [CellWrite(name, msgspec.json.encode(notes)) for name, (notes, _) in gathered.items()]
 
 
 def _answered(context: Context, flow: Flow, model: str, receipt: Receipt) -> dict[str, Any] | None:

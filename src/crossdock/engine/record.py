@@ -18,6 +18,7 @@ from crossdock.core.states import DeliveryState, WaitingFor
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown, Verdict
 from crossdock.core.wire import Http
 from crossdock.core.work import (
+    CellVersion,
     Claim,
     CrossReferenceAbsent,
     DeliveryMove,
@@ -36,7 +37,7 @@ from crossdock.engine.item import Item, freeze
 from crossdock.engine.journal import AFTERWARDS, LOOK_UP, Journal
 from crossdock.engine.leases import Leases
 from crossdock.engine.links import LinkBoard
-from crossdock.engine.merging import note_write
+from crossdock.engine.merging import note_writes
 from crossdock.engine.prepare import Prepared
 
 
@@ -208,11 +209,14 @@ class Record:
             )
             for outbound in item.outbounds:
                 self.link(item, outbound, receipts[outbound.id])
-                note = await note_write(self._context, self._flow, item.event, receipts[outbound.id])
-                self.draft.cells += [note] if note is not None else []
+        written = [(item.event, receipts[outbound.id]) for item in done for outbound in item.outbounds]
+        self.draft.guards, self.draft.cells = await note_writes(self._context, self._flow, written)
         refusal = await self.commit()
-        while refusal is not None and isinstance(refusal.guard, Link):
-            await self._make_alias(refusal.guard)
+        while refusal is not None and isinstance(refusal.guard, Link | CellVersion):
+            if isinstance(refusal.guard, Link):
+                await self._make_alias(refusal.guard)
+            else:
+                self.draft.guards, self.draft.cells = await note_writes(self._context, self._flow, written)
             refusal = await self.commit()
         if refusal is not None:
             await self.lost(refusal)
