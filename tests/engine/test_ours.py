@@ -16,12 +16,17 @@ from crossdock.core.keys import EntityKeys
 from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import DeliveryState
 from crossdock.core.wire import Http, Response
-from crossdock.core.work import Link, Work
+from crossdock.core.work import Claim, Link, Work
 from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.ours import Ours
 from crossdock.testing.fake_connector import CreateAndLookUp, CreateOnly, FakeConnector, Put
 from crossdock.testing.fake_platform import FakePlatform
 from crossdock.testing.stage import SIGNED_WITH, OpenVault, Stage, flow, landscape, stage
+from crossdock.testing.store_promises import samples as a
+from crossdock.testing.store_promises.samples import commit
 from crossdock.testing.virtual_clock import run_virtually
+
+D = DeliveryState
 
 
 class Once(CreateOnly):
@@ -117,6 +122,31 @@ def test_what_the_hub_made_without_an_answer_is_no_new_entity_when_it_is_found()
         assert not await here.store.events(key="out:r1")
 
     on_stage(play, both_ways("looked_up"), Hasty())
+
+
+@pytest.mark.parametrize("record", ["in:a", "in:a#line"])
+def test_what_the_hub_is_writing_is_known_as_its_own_among_any_number(record: str) -> None:
+    async def play(here: Stage) -> None:
+        rows = [
+            a.delivery(f"{n}", flow="there", key=f"in:{n}", partitionkey="p", number=n, state=D.RESOLVING)
+            for n in range(1, 1200)
+        ]
+        mine = a.delivery("a", flow="there", key="in:a", partitionkey="p", number=1200, state=D.SENDING)
+        there = CrossReference("fake.example", "thing", record, LinkState.CLAIMED, effect_id="e", updated_at=5.0)
+        await commit(here.store, "before", deliveries=rows, cross_references=[Claim(there)])
+        ours = Ours(here.hub.context)
+
+        async def known() -> list[bool]:
+            return [
+                await ours.under_way("fake.example", "thing", key, since)
+                for key, since in ((record, 5.0), ("", 5.0), ("", 4.0))
+            ]
+
+        assert await known() == [False, False, False]
+        await commit(here.store, "sent", deliveries=[mine])
+        assert await known() == [True, True, False]
+
+    on_stage(play, both_ways("once"))
 
 
 def test_what_somebody_changes_there_comes_home_to_the_record_that_it_came_from() -> None:

@@ -153,6 +153,10 @@ class Store(Protocol):
         What a restarted hub picks up again. Of these partitions, or of all."""
         ...
 
+    async def keys_under_way(self, flow: str, keys: Collection[str]) -> Collection[str]:
+        """Those of these entity keys of which the flow has a delivery that is sending or resolving."""
+        ...
+
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
         """The journal of these batches or deliveries, in the order in which they were made."""
         ...
@@ -171,6 +175,10 @@ class Store(Protocol):
         limit: int = 1000,
     ) -> Sequence[CrossReference]:
         """By account and model with keys or remote ids; or all of a key over every account (account "")."""
+        ...
+
+    async def claimed_keys(self, account: str, model: str, until: float) -> Collection[str]:
+        """All that were claimed there at that instant or before, and are not linked yet."""
         ...
 
     async def cell(self, name: str) -> Cell | None: ...

@@ -5,17 +5,13 @@ Else what the hub itself has made would come in as somebody else's, and go back 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from crossdock.core.flow import Flow
-from crossdock.core.states import DeliveryState
-from crossdock.core.xref import LinkState
 from crossdock.engine.context import Context
-from crossdock.engine.item import releases
 
 PATIENCE_S = 60.0
 """From when the message came. What is not resolved by then is looked up later, and what came in goes its way."""
-UNDER_WAY = (DeliveryState.SENDING, DeliveryState.RESOLVING)
 
 
 class Ours:
@@ -29,10 +25,13 @@ class Ours:
     async def under_way(self, account: str, model: str, key: str, since: float) -> bool:
         """Whether the hub may have changed this record by a request of which it does not know the outcome yet. `key` is
         whose record it is, "" = nobody's: then it may be one that the hub was making before `since`."""
+        store = self._context.store
+        records = [key] if key else await store.claimed_keys(account, model, since)
+        keys = {entity for record in records for entity in _entities(record)}
+        if not keys:
+            return False
         for flow in await self._writers(account, model):
-            rows = await self._context.store.deliveries(flow=flow.name, states=UNDER_WAY)
-            keys = {one.key for row in rows for one in releases(account, model, row)}
-            if key in keys or (keys and not key and await self._claimed(account, model, keys, since)):
+            if await store.keys_under_way(flow.name, keys):
                 return True
         return False
 
@@ -45,6 +44,11 @@ class Ours:
             and await self._context.leads_to(flow.connection, account)
         ]
 
-    async def _claimed(self, account: str, model: str, keys: Iterable[str], since: float) -> bool:
-        rows = await self._context.store.cross_references(account=account, model=model, keys=sorted(keys))
-        return any(row.state is LinkState.CLAIMED and row.updated_at <= since for row in rows)
+
+def _entities(key: str) -> Iterator[str]:
+    """Whose delivery may write the record under this key: its own, or, where a flow makes several records of an entity,
+    that of the `entity` in `entity#name`."""
+    yield key
+    for index, character in enumerate(key):
+        if character == "#":
+            yield key[:index]

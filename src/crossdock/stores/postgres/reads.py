@@ -15,7 +15,7 @@ from crossdock.core.message import Message
 from crossdock.core.states import DeliveryState, MessageState, WaitingFor
 from crossdock.core.store import Cell
 from crossdock.core.work import Entity
-from crossdock.core.xref import CrossReference
+from crossdock.core.xref import CrossReference, LinkState
 from crossdock.stores.postgres.shapes import DELIVERY, ENTITY, EVENT, MESSAGE, REFERENCE
 
 UNSETTLED = "state NOT IN ('delivered', 'superseded', 'discarded')"
@@ -182,6 +182,15 @@ async def heads_of_keys(
     return DELIVERY.all(rows)
 
 
+async def keys_under_way(connection: Any, flow: str, keys: Collection[str]) -> set[str]:
+    query = (
+        f"SELECT DISTINCT key FROM deliveries WHERE {UNSETTLED} AND flow = $1"
+        " AND state = ANY($2::text[]) AND key = ANY($3::text[])"
+    )
+    states = [DeliveryState.SENDING, DeliveryState.RESOLVING]
+    return {key for (key,) in await connection.fetch(query, flow, states, list(keys))}
+
+
 async def cross_references(
     connection: Any, account: str, model: str, keys: Sequence[str], remote_ids: Sequence[str], limit: int
 ) -> list[CrossReference]:
@@ -194,6 +203,14 @@ async def cross_references(
         f"SELECT {REFERENCE.select} FROM cross_references WHERE {where} ORDER BY key, account, model LIMIT {limit:d}"
     )
     return REFERENCE.all(await connection.fetch(query, *where.values))
+
+
+async def claimed_keys(connection: Any, account: str, model: str, until: float) -> set[str]:
+    query = (
+        "SELECT key FROM cross_references"
+        " WHERE account = $1 AND model = $2 AND remote_id IS NULL AND state = $3 AND updated_at <= $4"
+    )
+    return {key for (key,) in await connection.fetch(query, account, model, LinkState.CLAIMED, until)}
 
 
 async def cells(connection: Any, prefix: str) -> dict[str, Cell]:

@@ -213,6 +213,9 @@ class PostgresStore:
     ) -> Sequence[Delivery]:
         return await self._ask(reads.heads_of_keys, flow, limit, partitions, past_dead)
 
+    async def keys_under_way(self, flow: str, keys: Collection[str]) -> Collection[str]:
+        return await self._ask(reads.keys_under_way, flow, keys)
+
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
         query = f"SELECT {EXCHANGE.select} FROM exchanges WHERE batch = ANY($1::text[]) ORDER BY seq"  # noqa: S608
         return EXCHANGE.all(await self._rows(query, list(batches)))
@@ -238,6 +241,9 @@ class PostgresStore:
         limit: int = 1000,
     ) -> Sequence[CrossReference]:
         return await self._ask(reads.cross_references, account, model, keys, remote_ids, limit)
+
+    async def claimed_keys(self, account: str, model: str, until: float) -> Collection[str]:
+        return await self._ask(reads.claimed_keys, account, model, until)
 
     async def cell(self, name: str) -> Cell | None:
         rows = await self._rows("SELECT version, value FROM cells WHERE name = $1", name)

@@ -18,7 +18,7 @@ from crossdock.core.states import SETTLED, DeliveryState, MessageState, WaitingF
 from crossdock.core.store import Cell
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Entity
-from crossdock.core.xref import CrossReference
+from crossdock.core.xref import CrossReference, LinkState
 from crossdock.stores.sqlite import rows
 from crossdock.stores.sqlite.rows import EVENTS_CODE, NUMBER_BITS, packed, place, unpacked
 
@@ -299,6 +299,12 @@ def heads_of_keys(
     return [rows.delivery_of(row) for row in cursor.execute(query, (flow, limit))]
 
 
+def keys_under_way(cursor: apsw.Cursor, flow: str, keys: Collection[str]) -> set[str]:
+    query = f"SELECT key FROM deliveries WHERE {_UNSETTLED} AND flow = ? AND state IN (?, ?)"
+    values = (flow, DeliveryState.SENDING, DeliveryState.RESOLVING)
+    return {key for (key,) in cursor.execute(query, values)}.intersection(keys)
+
+
 def oldest_open(cursor: apsw.Cursor, flow: str) -> float | None:
     # Deliveries are appended as they are planned, and the index alone knows the first of those left.
     query = (
@@ -350,6 +356,14 @@ def cross_references(
     where = " AND ".join(conditions) or "true"
     query = f"SELECT {rows.REFERENCE} FROM cross_references WHERE {where} ORDER BY key, account, model LIMIT ?"
     return [rows.reference_of(row) for row in cursor.execute(query, [*values, limit])]
+
+
+def claimed_keys(cursor: apsw.Cursor, account: str, model: str, until: float) -> set[str]:
+    query = (
+        "SELECT key FROM cross_references"
+        " WHERE account = ? AND model = ? AND remote_id IS NULL AND state = ? AND updated_at <= ?"
+    )
+    return {key for (key,) in cursor.execute(query, (account, model, LinkState.CLAIMED, until))}
 
 
 def cell(cursor: apsw.Cursor, name: str) -> Cell | None:

@@ -254,6 +254,9 @@ class SqliteStore:
     ) -> Sequence[Delivery]:
         return await self._reads.ask(reads.heads_of_keys, flow, limit, partitions, past_dead)
 
+    async def keys_under_way(self, flow: str, keys: Collection[str]) -> Collection[str]:
+        return await self._reads.ask(reads.keys_under_way, flow, keys)
+
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
         if len(batches) == 1:
             return self._reads.at_once(reads.exchanges, batches)
@@ -277,6 +280,9 @@ class SqliteStore:
         if 0 < len(keys) + len(remote_ids) <= FEW:
             return self._reads.at_once(reads.cross_references, account, model, keys, remote_ids, limit)
         return await self._reads.ask(reads.cross_references, account, model, keys, remote_ids, limit)
+
+    async def claimed_keys(self, account: str, model: str, until: float) -> Collection[str]:
+        return await self._reads.ask(reads.claimed_keys, account, model, until)
 
     async def cell(self, name: str) -> Cell | None:
         return self._reads.at_once(reads.cell, name)

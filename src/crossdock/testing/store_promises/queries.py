@@ -110,6 +110,19 @@ class Queries:
         assert await store.next_of_key(a.FLOW, "k:b", 0, past_dead=True) == rows["b2"]
         assert await store.next_of_key(a.FLOW, "k:a", 0, past_dead=True) == rows["a2"]
 
+    async def test_a_key_is_under_way_however_many_others_are(self, store: Store) -> None:
+        rows = [
+            a.delivery(f"{n}", key=f"k:{n}", number=n + 1, state=D.RESOLVING if n % 2 else D.SENDING)
+            for n in range(1500)
+        ]
+        others = [a.delivery(str(state), key=f"k:{state}", number=2000, state=state) for state in (D.WAITING, D.HELD)]
+        other = a.delivery("o", key="k:o", number=2001, flow="other", state=D.SENDING)
+        await commit(store, "w", deliveries=(*rows, *others, other))
+        asked = [*(row.key for row in rows[-3:]), *(row.key for row in others), other.key, "k:never"]
+        assert set(await store.keys_under_way(a.FLOW, asked)) == {"k:1497", "k:1498", "k:1499"}
+        assert set(await store.keys_under_way("other", asked)) == {"k:o"}
+        assert not await store.keys_under_way(a.FLOW, [])
+
     async def test_each_key_has_one_head_and_the_oldest_comes_first(self, store: Store) -> None:
         rows = await self._shop(store)
         assert names(await store.heads_of_keys(a.FLOW, 10), rows) == ["a2", "b1"]

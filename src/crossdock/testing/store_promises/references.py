@@ -32,6 +32,15 @@ class References:
         (row,) = await self._all(store)
         assert row.effect_id == f"effect-{winners[0].id[1:]}"
 
+    async def test_all_that_was_claimed_by_then_is_known_whatever_is_linked(self, store: Store) -> None:
+        early = [replace(a.claimed(f"order:{n}", f"effect-{n}"), updated_at=5.0) for n in range(1200)]
+        late = replace(a.claimed("order:late", "effect-late"), updated_at=6.0)
+        elsewhere = replace(a.claimed("order:else", "effect-else"), account="till")
+        await commit(store, "w1", cross_references=tuple(Claim(row) for row in (*early, late, elsewhere)))
+        await commit(store, "w2", cross_references=(Link(a.linked("order:7", effect_id="effect-7")),))
+        assert set(await store.claimed_keys("books", "invoice", 5.0)) == {row.key for row in early} - {"order:7"}
+        assert "order:late" in await store.claimed_keys("books", "invoice", 6.0)
+
     async def test_a_claim_over_the_claim_of_another_is_refused_without_any_guard(self, store: Store) -> None:
         await commit(store, "w1", cross_references=(Claim(a.claimed()),))
         refused = await refuse(store, "w2", cross_references=(Claim(a.claimed(effect_id="effect-2")),))
