@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
 import asyncpg
 import pytest
 
@@ -20,6 +21,7 @@ from crossdock.stores import open_store
 from crossdock.stores.copy import MOVED, copy, named, open_moving, refuse_what_has_moved, reopen
 from crossdock.stores.postgres import PostgresStore, opening
 from crossdock.stores.sqlite import SqliteStore
+from crossdock.stores.sqlite.moving import SqliteMoving
 from crossdock.stores.tables import AT_ONCE, TABLES
 from crossdock.testing.fake_platform import FakePlatform
 from crossdock.testing.stage import PythonMap, flow, landscape, stage
@@ -160,6 +162,84 @@ async def test_what_was_copied_opens_no_more_until_a_person_says_so(tmp_path: Pa
     store = open_store(old)
     await refuse_what_has_moved(store)
     await store.close()
+
+
+class Killed(BaseException):
+    pass
+
+
+async def opens(url: str) -> bool:
+    store = open_store(url)
+    try:
+        await refuse_what_has_moved(store)
+    except StoreError:
+        return False
+    finally:
+        await store.close()
+    return True
+
+
+@pytest.mark.parametrize("source", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
+async def test_a_move_that_is_killed_in_its_last_step_leaves_no_two_hubs_and_can_be_named_again(
+    tmp_path: Path, url: str, source: str, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = url if source == "postgresql" else f"sqlite:{tmp_path / 'old.db'}"
+    new = f"sqlite:{tmp_path / 'new.db'}"
+    await with_something_in_it(open_store(old))
+    commit = SqliteMoving.commit
+
+    async def dies(moving: SqliteMoving) -> None:
+        if moment == "after the commit":
+            await commit(moving)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteMoving, "commit", dies)
+        with pytest.raises(Killed):
+            await copy(old, new)
+    assert not await opens(old)
+    if moment == "after the commit":
+        with pytest.raises(StoreError, match=r"there is a hub in sqlite:.*new\.db already"):
+            await copy(old, new)
+    else:
+        assert not (await dump(new))["works"]
+        await copy(old, new)
+    assert (await dump(new))["works"]
+    assert not await opens(old)
+    assert await opens(new)
+
+
+async def test_a_source_that_cannot_be_marked_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = f"sqlite:{tmp_path / 'old.db'}", f"sqlite:{tmp_path / 'new.db'}"
+    await with_something_in_it(open_store(old))
+
+    async def fails(*_: object) -> None:
+        raise apsw.FullError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteMoving, "put_cell", fails)
+        with pytest.raises(StoreError, match="cannot be marked as moved: no room") as told:
+            await copy(old, new)
+    assert "Nothing was copied" in told.value.hint
+    assert not (await dump(new))["works"]
+    assert await opens(old)
+
+
+async def test_a_copy_whose_commit_is_not_answered_opens_at_most_once_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = f"sqlite:{tmp_path / 'old.db'}", f"sqlite:{tmp_path / 'new.db'}"
+    await with_something_in_it(open_store(old))
+
+    async def fails(_: object) -> None:
+        raise ConnectionResetError("gone")
+
+    monkeypatch.setattr(SqliteMoving, "commit", fails)
+    with pytest.raises(StoreError, match="did not say whether it has kept") as told:
+        await copy(old, new)
+    assert f"copy from {old} to {new} again" in told.value.hint
+    assert not await opens(old)
 
 
 async def test_a_running_hub_is_not_moved_nor_moved_into(tmp_path: Path, url: str) -> None:

@@ -55,16 +55,20 @@ async def open_moving(url: str, *, new: bool = False) -> Moving:
 async def copy(
     source_url: str, target_url: str, told: Callable[[str, int, int], None] = lambda *_: None
 ) -> Mapping[str, int]:
-    """Rows copied, by table. `told` hears (table, done, of). The source is marked as moved and opens no more, until
-    `reopen`. Raises StoreError; then the target holds nothing of it."""
+    """Rows copied, by table. `told` hears (table, done, of). The source is marked as moved, and opens no more until
+    `reopen`, before the target's one commit: at no moment do both open with a hub's past in them. A kill leaves all as
+    it was or, between mark and commit, a marked source and an empty target; then `copy` may be called again.
+
+    Raises StoreError; then the target holds nothing of it, unless it says that this is not known."""
     source = await open_moving(source_url)
     try:
         target = await open_moving(target_url, new=True)
         try:
             amounts = await _copy(source, target, target_url, told)
+            await _mark(source, source_url, target_url)
+            await _commit(target, source_url, target_url)
         finally:
             await target.close()
-        await source.put_cell(MOVED, json.encode({"to": named(target_url)}))
     finally:
         await source.close()
     return amounts
@@ -75,7 +79,9 @@ async def _copy(
 ) -> Mapping[str, int]:
     if any((await target.amounts()).values()):
         raise StoreError(
-            f"there is a hub in {named(target_url)} already", hint="Copy into a new file, or an empty database."
+            f"there is a hub in {named(target_url)} already",
+            hint="If this move was cut short before, it is done: go on with that hub. Else copy into a new file, or an"
+            " empty database.",
         )
     amounts = dict(await source.amounts())
     await target.begin()
@@ -93,8 +99,29 @@ async def _copy(
     if left:
         raise StoreError(f"not every row of {', '.join(left)} came over", hint="Nothing was changed. Please report it.")
     await source.refuse_a_running_hub()
-    await target.commit()
     return copied
+
+
+async def _mark(source: Moving, source_url: str, target_url: str) -> None:
+    try:
+        await source.put_cell(MOVED, json.encode({"to": named(target_url)}))
+    except Exception as error:  # whatever a driver raises
+        raise StoreError(
+            f"{named(source_url)} cannot be marked as moved: {error}",
+            hint="Nothing was copied. Once that is mended, copy again. To go on with the old store instead, should it"
+            " refuse to open: crossdock store reopen",
+        ) from error
+
+
+async def _commit(target: Moving, source_url: str, target_url: str) -> None:
+    try:
+        await target.commit()
+    except Exception as error:  # whatever a driver raises
+        raise StoreError(
+            f"{named(target_url)} did not say whether it has kept the copy: {error}",
+            hint=f"Once that is mended, copy from {named(source_url)} to {named(target_url)} again. If there is a hub"
+            " already, the move is done: go on with that.",
+        ) from error
 
 
 async def reopen(url: str) -> None:
@@ -113,7 +140,8 @@ async def refuse_what_has_moved(store: Store) -> None:
         to = json.decode(cell.value)["to"]
         raise StoreError(
             f"this store was copied to {to}: the hub goes on there",
-            hint=f"Name {to} as the environment's store. If this one is to go on after all: crossdock store reopen",
+            hint=f"Name {to} as the environment's store. If the copy was cut short and it is empty, copy again."
+            f" If this one is to go on after all: crossdock store reopen, and remove that copy.",
         )
 
 

@@ -57,7 +57,7 @@ class PostgresMoving:
         if running:
             raise StoreError(
                 f"a hub is at work on this store: worker {running}",
-                hint="Stop it first. One that was killed is waited for until its leases end: half a minute.",
+                hint="Stop it first. One that was killed is waited for until its leases end: ten seconds.",
             )
 
     async def close(self) -> None:
@@ -103,13 +103,10 @@ class PostgresMoving:
         self._transaction = None
 
     async def put_cell(self, name: str, value: bytes | None) -> None:
-        """Alone, in a commit of its own; None removes it."""
-        if self._transaction is not None:
-            await self._transaction.rollback()
-            self._transaction = None
+        """Alone, in a commit of its own beside what is being read, which goes on to hold the store; None removes it."""
         if value is None:
-            await self._connection.execute("DELETE FROM cells WHERE name = $1", name)
+            await self._pool.execute("DELETE FROM cells WHERE name = $1", name)
         else:
-            await self._connection.execute(
+            await self._pool.execute(
                 "INSERT INTO cells VALUES ($1, 1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", name, value
             )
