@@ -15,6 +15,8 @@ from crossdock.engine.operate import Operator
 from crossdock.testing.fake_connector import FakeConnector
 from crossdock.testing.fake_platform import FakePlatform
 from crossdock.testing.stage import Outputs, PythonMap, Stage, flow, landscape, need, stage
+from crossdock.testing.store_promises import samples as a
+from crossdock.testing.store_promises.samples import commit
 from crossdock.testing.virtual_clock import run_virtually
 
 
@@ -180,3 +182,28 @@ def test_what_is_being_superseded_is_not_begun_when_its_turn_comes() -> None:
         assert await here.states() == {"delivered": 2, "superseded": 1}
 
     on_stage(play, flow("put", collapse="latest"))
+
+
+def test_what_has_lost_its_event_is_left_to_whoever_holds_its_lane_by_now() -> None:
+    async def play(here: Stage) -> None:
+        row, deliverer = a.delivery("a", flow="put", key="in:a"), here.hub.deliverers["put"]
+        await here.clock.sleep(0.1)
+        await commit(here.store, "planned long ago", deliveries=[row])
+        lane = here.hub.planners["put"].lanes[row.partition]
+        later = here.clock.now() + 3600.0
+        assert await here.store.lease([lane], "another", later + 3600.0, later)
+        apply, tried = here.store.apply, []
+
+        async def counted(work: Work) -> Committed | NotCommitted:
+            tried.append(work)
+            assert len(tried) < 10, "it is tried for ever"
+            return await apply(work)
+
+        here.store.apply = counted  # type: ignore[method-assign]
+        await deliverer.wake_key(row.partitionkey)
+        await here.clock.sleep(60.0)
+        assert [move.id for work in tried for move in work.delivery_moves] == [row.id]
+        assert not here.hub.context.failed
+        assert await here.store.deliveries([row.id]) == [row]
+
+    on_stage(play, flow("put"))

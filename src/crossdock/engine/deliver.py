@@ -334,7 +334,9 @@ class Deliverer:
         """Nothing can be made of it: dead, or held where something may have happened already."""
         state = DeliveryState.HELD if row.state is DeliveryState.RESOLVING else DeliveryState.DEAD
         move = DeliveryMove(row.id, row.state, state, reason=f"its event {row.event_id} is not in the store any more")
-        await self._context.store.apply(Work(self._context.work_id(), guards=(fence,), delivery_moves=(move,)))
+        result = await self._context.store.apply(Work(self._context.work_id(), guards=(fence,), delivery_moves=(move,)))
+        if not isinstance(result, Committed) and isinstance(result.guard, LaneFence):
+            self._fenced(row.partition, fence)
         await self._advance(row.partitionkey, -1)
 
     def tell(self, partitionkey: str) -> None:
@@ -369,9 +371,7 @@ class Deliverer:
     async def _after(self, line: Line, item: Item) -> None:
         row = item.delivery
         if item.fenced:
-            if self._fences.get(row.partition) == item.fence:
-                self.lose([row.partition])
-            self._context.signals.heard(LEASES)
+            self._fenced(row.partition, item.fence)
         if self._lines.get(row.partitionkey) is not line:
             return  # its partition was given up
         line.head = row
@@ -392,6 +392,12 @@ class Deliverer:
             return
         line.again = False
         self._queue(row.partitionkey)
+
+    def _fenced(self, partition: int, fence: LaneFence) -> None:
+        """Another worker holds its lane by now."""
+        if self._fences.get(partition) == fence:
+            self.lose([partition])
+        self._context.signals.heard(LEASES)
 
     async def _advance(self, partitionkey: str, after_number: int) -> None:
         """The key goes on with its first delivery after that number which is not settled. One that is planned while we
