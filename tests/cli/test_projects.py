@@ -30,6 +30,13 @@ def test_nothing_is_written_over(bare: Type, project: Path) -> None:
     assert (project / "crossdock.yaml").read_text() == before
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_words(bare: Type, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = bare("init", str(tmp_path / "file" / "shop"))
+    assert said.code == 2
+    assert "cannot be made" in said.err
+
+
 def test_check_names_file_line_and_what_to_do(type_: Type, project: Path) -> None:
     flow = project / "flows" / "person-to-contact.yaml"
     flow.write_text(flow.read_text().replace("action: upsert_contact", "acton: upsert_contact"))

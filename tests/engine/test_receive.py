@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from crossdock.core.connector import Part
+from crossdock.core.connector import Inbound, Part
 from crossdock.engine.receive import arrival_work
+from crossdock.testing.stage import SIGNED_WITH, flow, landscape, stage
+from crossdock.testing.virtual_clock import run_virtually
 
 
 def test_two_connections_never_share_a_payload_though_their_messages_are_alike() -> None:
@@ -14,3 +16,13 @@ def test_two_connections_never_share_a_payload_though_their_messages_are_alike()
         for name in ("shop", "twin")
     ]
     assert kept[0].isdisjoint(kept[1])
+
+
+def test_a_get_that_is_no_handshake_leaves_nothing_though_it_is_signed() -> None:
+    async def play() -> None:
+        async with stage(landscape(flow("put"))) as here:
+            request = Inbound("GET", "https://hub.example/hooks/in", {"x-secret": SIGNED_WITH}, b"")
+            assert (await here.hub.receiver.receive("in", request)).status == 405
+            assert not await here.store.messages(connection="in")
+
+    run_virtually(play())

@@ -187,3 +187,13 @@ def test_no_answer_holds_a_secret_or_a_stack_trace(hub: HubProcess, number: int)
         assert SECRET.encode() not in answer
         assert b"Traceback" not in answer
     assert SECRET not in hub.log
+
+
+def test_what_cannot_be_split_is_counted_as_quarantined(hub: HubProcess) -> None:
+    def counted() -> float:
+        lines = hub.get("/metrics")[1].decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith("crossdock_quarantined_total"))
+
+    before = counted()
+    assert [hub.post(b"[1, 2"), hub.post(b"[1, 2"), hub.post(b"[1, 2, 3")] == [200, 200, 200]
+    assert counted() == before + 2

@@ -101,6 +101,7 @@ def test_a_trailer_is_no_header(raw: Raw, accepted: Accepted, number: int) -> No
         ("POST", "/", 404),
         ("DELETE", "/hooks/in", 405),
         ("PATCH", "/hooks/in", 405),
+        ("GET", "/hooks/in", 405),
         ("POST", "/metrics", 405),
         ("GET", "/readyz", 200),
         ("GET", "/metrics", 200),

@@ -9,6 +9,7 @@ import typer
 
 from crossdock.cli.options import AsJson
 from crossdock.cli.show import emit, say
+from crossdock.core.errors import UsageError
 from crossdock.project.templates import TEMPLATES, write_template
 
 
@@ -24,7 +25,12 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Writes a project to begin with."""
-    files = write_template(template, folder)
+    try:
+        files = write_template(template, folder)
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be made: {error.strerror or error}", hint="name a folder that you may write to"
+        ) from None
     if as_json:
         emit({"folder": str(folder), "template": template, "files": files})
         return

@@ -70,6 +70,8 @@ class Receiver:
             handshake = webhook.challenge(request, credential)
             if handshake is not None:
                 return handshake
+            if request.method in {"GET", "HEAD"}:
+                return Reply(405, b"POST or PUT; a GET is only for a handshake, which this is not")
             rejected = webhook.verify(request, _signing_secrets(credential.secrets, webhook), context.clock.civil())
         except Exception:
             context.bugs.tell("a webhook could not be checked", f"{name}'s webhooks", words=False, connection=name)
@@ -124,6 +126,8 @@ class Receiver:
             await self._report_conflicts(connection.name, body, result.conflicts, now)
         if fresh > 0:
             context.metrics.accepted(connection.name, fresh)
+            if isinstance(parts, CrossdockError):
+                context.metrics.quarantined(connection.name, fresh)
         context.metrics.received(connection.name, context.clock.now() - now)
         context.signals.ring(f"inbox/{connection.name}")
 

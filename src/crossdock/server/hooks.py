@@ -32,7 +32,7 @@ class Hooks:
         if connection is None or connection.connector.webhook is None:
             return Reply(404, b"no such hook")
         if scope["method"] not in METHODS:
-            return Reply(405, b"POST only")
+            return Reply(405, b"POST or PUT")
         headers = _headers(scope["headers"])
         if headers is None:
             return Reply(400, b"a header may be sent once")

@@ -186,3 +186,22 @@ def test_settings_that_cannot_be_meant_say_what_to_write(settings: dict[str, Any
     with pytest.raises(ValidationError) as error:
         connector(**settings)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("settings", [{"id": "record.id"}, {"update": {"path": "/orders/{hub.remote_id}"}}])
+@pytest.mark.parametrize("said", [None, {}, {"id": None, "record": {"id": ""}}])
+def test_what_was_done_without_telling_its_id_waits_for_a_person(settings: dict[str, Any], said: Any) -> None:
+    """The next change would make a second record."""
+    platform = connector(actions={"make": {"path": "/orders", **settings}})
+    with pytest.raises(ForAPerson, match="adopt the record"):
+        drive(platform, platform.actions["make"].perform([outbound()]), [reply(201, said)])
+    run = drive(platform, platform.actions["make"].perform([outbound(remote_id="9")]), [reply(200, said)])
+    assert run.value is not None
+    assert run.value["i1"].remote_id == "9"
+
+
+def test_where_nobody_asks_for_an_id_none_is_needed() -> None:
+    platform = connector(actions={"tell": {"path": "/notices"}})
+    run = drive(platform, platform.actions["tell"].perform([outbound()]), [reply(204)])
+    assert run.value is not None
+    assert run.value["i1"].remote_id == ""
