@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from crossdock.core.errors import StoreError
-from crossdock.stores.sqlite.opening import APPLICATION_ID, Holder, connect_reader, make_private, migrations
+from crossdock.stores.sqlite.opening import APPLICATION_ID, BUSY_MS, Holder, connect_reader, make_private, migrations
 
 KEPT = ".before-restore"
 
@@ -88,24 +87,38 @@ def check(path: Path) -> None:
 
 
 def _set_aside(path: Path) -> Path | None:
-    """The present store stays beside, its log folded into it. One that cannot be opened goes aside with its log."""
+    """The present store stays beside, its log folded into it. One that cannot be opened goes aside with its log. Raises
+    StoreError where somebody reads it; then nothing was changed."""
     if not path.exists():
         return None
     kept = path.with_name(path.name + KEPT)
     log, index = path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+    try:
+        _fold_log(path)
+    except apsw.BusyError as error:
+        raise StoreError(
+            f"somebody is reading {path}: its log cannot be folded into it",
+            hint="End what has it open, another crossdock command or a SQLite tool, and restore again.",
+        ) from error
+    except apsw.Error:
+        pass  # no store that SQLite can read: kept as it is
     for file in (kept, kept.with_name(kept.name + "-wal")):
         file.unlink(missing_ok=True)
-    with contextlib.suppress(apsw.Error):
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        finally:
-            connection.close()
     os.link(path, kept)
     if log.exists():
         log.replace(kept.with_name(kept.name + "-wal"))
     index.unlink(missing_ok=True)
     return kept
+
+
+def _fold_log(path: Path) -> None:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.set_busy_timeout(BUSY_MS // 10)
+        connection.pragma("schema_version")  # a connection that has read nothing knows of no log, and folds none
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    finally:
+        connection.close()
 
 
 def _flush(path: Path) -> None:
