@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
+from crossdock.engine.exchange import DEADLINE_S
+from crossdock.engine.leases import LEASE_S, RENEW_S
 from crossdock.testing.chaos.campaigns import CAMPAIGNS
 from crossdock.testing.chaos.planted import PLANTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "guarantees.md").read_text()
+WORKERS = (ROOT / "docs" / "workers.md").read_text()
 
 
 def test_every_campaign_has_its_row_and_every_row_its_campaign() -> None:
@@ -26,3 +30,11 @@ def test_every_test_that_the_page_names_is_there() -> None:
 
 def test_the_page_tells_how_many_bugs_are_planted() -> None:
     assert f"{len(PLANTS)} of {len(PLANTS)}" in PAGE
+
+
+def test_both_pages_tell_how_soon_a_dead_worker_is_followed_as_it_is_in_the_code() -> None:
+    followed = f"within {math.ceil(LEASE_S + RENEW_S)} s"
+    for page in (PAGE, WORKERS):
+        assert followed in page
+        assert f"every {RENEW_S:g} s" in page
+    assert f"A lease lasts {LEASE_S:g} s, a request may take {DEADLINE_S:g} s" in PAGE
