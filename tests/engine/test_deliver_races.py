@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from crossdock.core.errors import StoreError
 from crossdock.core.flow import Flow
 from crossdock.core.retry import RetryPolicy
 from crossdock.core.states import DeliveryState
@@ -205,5 +206,27 @@ def test_what_has_lost_its_event_is_left_to_whoever_holds_its_lane_by_now() -> N
         assert [move.id for work in tried for move in work.delivery_moves] == [row.id]
         assert not here.hub.context.failed
         assert await here.store.deliveries([row.id]) == [row]
+
+    on_stage(play, flow("put"))
+
+
+def test_a_key_that_could_not_be_looked_up_goes_on_when_the_store_answers_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def play(here: Stage) -> None:
+        await here.send({"id": "1", "about": "a", "value": "first"})
+        await here.settle()
+        (row,) = await here.deliveries()
+        await Operator(here.hub.context, "anna").perform_again(row)
+
+        async def away(*_: Any, **__: Any) -> None:
+            raise StoreError("the store is away")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(here.store, "next_of_key", away)
+            with pytest.raises(StoreError, match="away"):
+                await here.hub.moved("put", row.partitionkey)
+        await here.settle()
+        assert here.platform.effects == ["first", "first"]
 
     on_stage(play, flow("put"))

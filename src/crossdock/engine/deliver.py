@@ -401,21 +401,22 @@ class Deliverer:
 
     async def _advance(self, partitionkey: str, after_number: int) -> None:
         """The key goes on with its first delivery after that number which is not settled. One that is planned while we
-        look sets `behind` again, and one that a person moves sets `moved`, so neither is missed."""
+        look sets `behind` again, and one that a person moves sets `moved`, so neither is missed. A key that cannot be
+        looked up is taken up again."""
         if partition_of(partitionkey) not in self._fences:
             return
         line = self._lines.get(partitionkey)
         if line is None:
             line = self._lines[partitionkey] = Line(NOBODY, behind=True)
         line.busy = True
-        row, line.behind = None, True
-        while (row is None and line.behind) or line.moved:
-            if line.moved:
-                after_number = -1
-            line.behind = line.moved = False
-            row = await self._context.store.next_of_key(
-                self.flow.name, partitionkey, after_number, past_dead=self._past_dead
-            )
+        try:
+            row = await self._next_row(line, partitionkey, after_number)
+        except BaseException:
+            if self._lines.get(partitionkey) is line:
+                del self._lines[partitionkey]
+                self._unread = True
+                self._wake.set()
+            raise
         if self._lines.get(partitionkey) is not line:
             return  # its partition was given up
         if row is None:
@@ -425,6 +426,17 @@ class Deliverer:
         self._lines[partitionkey] = Line(row, behind=True, busy=withdrawn)
         if not withdrawn:
             self._queue(partitionkey)
+
+    async def _next_row(self, line: Line, partitionkey: str, after_number: int) -> Delivery | None:
+        row, line.behind = None, True
+        while (row is None and line.behind) or line.moved:
+            if line.moved:
+                after_number = -1
+            line.behind = line.moved = False
+            row = await self._context.store.next_of_key(
+                self.flow.name, partitionkey, after_number, past_dead=self._past_dead
+            )
+        return row
 
     def _queue(self, partitionkey: str) -> None:
         """By the state of the key's head: now, at an instant, or when a person says so."""

@@ -63,7 +63,11 @@ class Hub:
         ]
         self.retention = Retention(context)
         self._neighbours = Neighbours(
-            context.store, context.signals, self.board, {"moved": self._wake, "credential": self._reread_credential}
+            context.store,
+            context.signals,
+            self.board,
+            {"moved": self._wake, "credential": self._reread_credential},
+            context.fail,
         )
         self._tasks: list[asyncio.Task[Any]] = []
         self._reading: list[asyncio.Task[Any]] = []
