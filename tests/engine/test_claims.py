@@ -16,7 +16,7 @@ from crossdock.core.work import Link, Work
 from crossdock.core.xref import CrossReference, LinkState
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.operate import Operator
-from crossdock.testing.fake_connector import FakeConnector, Put, TwoSteps
+from crossdock.testing.fake_connector import CreateWithKey, FakeConnector, Put, TwoSteps
 from crossdock.testing.fake_platform import BASE
 from crossdock.testing.stage import Outputs, PythonMap, Stage, flow, landscape, stage
 from crossdock.testing.virtual_clock import run_virtually
@@ -150,6 +150,39 @@ def test_a_record_whose_id_nobody_told_keeps_no_later_event_waiting() -> None:
         assert here.platform.effects == ["1", "2", "3"]
 
     on_stage(play, flow("nameless", connector=connector))
+
+
+class SameForAll(CreateWithKey):
+    """Its platform, or a wrong path in its settings, answers everybody with one id."""
+
+    name = "same_for_all"
+
+    def receipt(self, item: Outbound, answer: Any) -> Receipt:
+        return Receipt(remote_id="the-account")
+
+
+def test_two_entities_are_not_written_into_one_record_by_an_action_that_only_creates() -> None:
+    connector = FakeConnector(ConnectionSettings())
+    connector.actions["same_for_all"] = SameForAll()
+
+    async def play(here: Stage) -> None:
+        await here.send({"id": 1, "about": "a", "value": "1"})
+        await here.settle()
+        await here.send({"id": 2, "about": "b", "value": "2"})
+        await here.settle(within_s=60.0)
+        first, second = await here.deliveries()
+        assert first.state is DeliveryState.DELIVERED
+        assert second.state is DeliveryState.HELD
+        assert "the-account, which is the record of in:a" in second.reason
+
+        await Operator(here.hub.context, "anna").adopt(second, "own")
+        await here.settle(within_s=60.0)
+        (link,) = await here.store.cross_references(account="fake.example", model="thing", keys=["in:b"])
+        assert (link.state, link.remote_id) == (LinkState.LINKED, "own")
+        assert await here.states() == {"delivered": 2}
+        assert here.platform.effects == ["1", "2"]
+
+    on_stage(play, flow("same_for_all", connector=connector))
 
 
 def test_one_item_that_shares_its_record_takes_no_link_from_the_others() -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from crossdock.core import crash, json
 from crossdock.core.connector import Call, Found, Outbound, Receipt
 from crossdock.core.delivery import Attempt, Effect, Exchange, ExchangeState
+from crossdock.core.effects import EffectClass
 from crossdock.core.flow import Flow
 from crossdock.core.ids import digest
 from crossdock.core.outcome import Failure, fail
@@ -209,15 +210,11 @@ class Record:
             )
             for outbound in item.outbounds:
                 self.link(item, outbound, receipts[outbound.id])
-        written = [(item.event, receipts[outbound.id]) for item in done for outbound in item.outbounds]
-        self.draft.guards, self.draft.cells = await note_writes(self._context, self._flow, written)
-        refusal = await self.commit()
+        refusal = await self._commit_written(done, receipts)
         while refusal is not None and isinstance(refusal.guard, Link | CellVersion):
             if isinstance(refusal.guard, Link):
-                await self._make_alias(refusal.guard)
-            else:
-                self.draft.guards, self.draft.cells = await note_writes(self._context, self._flow, written)
-            refusal = await self.commit()
+                await self._is_anothers(refusal.guard, done)
+            refusal = await self._commit_written(done, receipts)
         if refusal is not None:
             await self.lost(refusal)
             return
@@ -225,6 +222,11 @@ class Record:
             for outbound in item.outbounds:
                 self._rooms.board.linked((self._account, self._flow.action.model, outbound.key))
             self._context.metrics.delivered(self._flow.name, 1, now - item.event.appended_at)
+
+    async def _commit_written(self, done: Sequence[Item], receipts: Any) -> NotCommitted | None:
+        written = [(item.event, receipts[outbound.id]) for item in done for outbound in item.outbounds]
+        self.draft.guards, self.draft.cells = await note_writes(self._context, self._flow, written)
+        return await self.commit()
 
     def link(self, item: Item, outbound: Outbound, receipt: Receipt) -> None:
         action = self._flow.action
@@ -257,19 +259,37 @@ class Record:
         canon = self._context.landscape.models.get(action.model)
         return fingerprint_of_record(connection, action.echo, canon, action.model, receipt.record, now)
 
-    async def _make_alias(self, refused: Link) -> None:
-        """The record belongs to another entity already (a shared e-mail address): this key points to that one."""
-        mine = refused.reference
+    async def _is_anothers(self, refused: Link, done: list[Item]) -> None:
+        """The record belongs to another entity already. Where the action may come upon records that are there (a shared
+        e-mail address), this key points to that one. One that only creates should have made its own: a person looks."""
+        mine, action = refused.reference, self._flow.action
         owners = await self._context.store.cross_references(
             account=mine.account, model=mine.model, remote_ids=[mine.remote_id]
         )
         if not owners:
             return  # given up in between: it is this entity's now
         owner = owners[0].key
-        changes = self.draft.cross_references
-        changes[changes.index(refused)] = Link(
-            replace(mine, state=LinkState.MOVED, remote_id="", moved_to=owner, fingerprint="", version="")
-        )
+        if action.match or EffectClass.UPSERT in action.effects:
+            changes = self.draft.cross_references
+            changes[changes.index(refused)] = Link(
+                replace(mine, state=LinkState.MOVED, remote_id="", moved_to=owner, fingerprint="", version="")
+            )
+        else:
+            item = next(item for item in done if any(outbound.key == mine.key for outbound in item.outbounds))
+            done.remove(item)
+            self._hold(item, f"the answer names {mine.remote_id}, which is the record of {owner}: adopt the right one")
+
+    def _hold(self, item: Item, reason: str) -> None:
+        """Instead of what the draft says of it."""
+        draft, row = self.draft, item.delivery
+        keys = {outbound.key for outbound in item.outbounds}
+        draft.cross_references[:] = [
+            change
+            for change in draft.cross_references
+            if not (isinstance(change, Link) and change.reference.key in keys)
+        ]
+        held = DeliveryMove(row.id, row.state, DeliveryState.HELD, reason=reason)
+        draft.delivery_moves[:] = [held if move.id == row.id else move for move in draft.delivery_moves]
 
     async def failed(self, exchange: Exchange, sent: Sent, *, in_doubt: bool) -> None:
         """The whole exchange was not done, refused, or is unknown; `in_doubt`: it was unknown before, too."""
