@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from crossdock.core.errors import NotNow
 from crossdock.core.lanes import lanes_of
@@ -237,6 +238,30 @@ async def test_what_one_worker_announces_the_others_hear_and_it_does_not(workers
     for one in heard[1:]:
         await one.until(201)
     assert [one.lines for one in heard] == [[""], *([["", *news]] * 3)]
+
+
+async def test_a_listener_that_is_refused_says_so_once_and_hears_again_when_it_is_let_in(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage, "LONGEST_PAUSE_S", 0.05)
+    admin = await asyncpg.connect(server.url)
+    await admin.execute("CREATE ROLE worker SUPERUSER LOGIN")
+    store = PostgresStore(server.url.replace("hub@", "worker@"))
+    heard = Heard(store)
+    await heard.until(1)
+    with structlog.testing.capture_logs() as lines:
+        await admin.execute("ALTER ROLE worker NOLOGIN")
+        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'worker'")
+        async with asyncio.timeout(20.0):
+            while not lines:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        await admin.execute("ALTER ROLE worker LOGIN")
+        async with asyncio.timeout(20.0):
+            await heard.until(2)
+    await admin.close()
+    await store.close()
+    assert ["not permitted to log in" in line["why"] for line in lines] == [True]
 
 
 # --- a server that goes away --------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
+import structlog
+
 from crossdock.stores.postgres.outage import Outage, is_lost
 
 CHANNEL = "crossdock"
@@ -23,6 +25,7 @@ CHECK_S = 5.0
 ANYTHING = ""
 """Told after a connection was lost: any news may have been missed."""
 BETWEEN = "\n"
+log = structlog.get_logger("crossdock.hub")
 
 
 class Herald:
@@ -32,6 +35,8 @@ class Herald:
         self._connect = connect
         self._me = uuid4().hex[:12]
         self._news: dict[str, None] = {}
+        self._failing: set[str] = set()
+        """what a person was told of: that news are not `told`, not `heard`"""
         self._telling: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
 
@@ -53,6 +58,13 @@ class Herald:
                 task.cancel()
                 await asyncio.wait([task])
 
+    def _failed(self, what: str, error: Exception) -> None:
+        """A server that went away comes back. Of anything else, a changed password, a person must know: once."""
+        if not is_lost(error) and what not in self._failing:
+            self._failing.add(what)
+            why = f"{type(error).__name__}: {error}"
+            log.warning(f"no news between workers are {what}; they look by themselves, and it is tried again", why=why)
+
     # --- telling ------------------------------------------------------------------------------------------------
 
     async def _tell(self) -> None:
@@ -64,9 +76,9 @@ class Herald:
                 for notice in self._notices(news):
                     await pool.execute("SELECT pg_notify($1, $2)", CHANNEL, notice)
             except Exception as error:
-                if not is_lost(error):
-                    raise
+                self._failed("told", error)
                 return  # the others look by themselves
+            self._failing.discard("told")
 
     def _notices(self, news: list[str]) -> Iterator[str]:
         lines, size = [self._me], 0
@@ -96,12 +108,12 @@ class Herald:
                 connection = await self._connect()
                 await connection.add_listener(CHANNEL, heard)
                 outage = None
+                self._failing.discard("heard")
                 told(ANYTHING)
                 await _until_closed(connection)
                 outage = Outage(ConnectionResetError("the listening connection was closed"))
             except Exception as error:
-                if not is_lost(error):
-                    raise
+                self._failed("heard", error)
                 outage = outage or Outage(error)
             finally:
                 if connection is not None:
