@@ -155,6 +155,8 @@ class Crew:
                 log.warning("a worker ended; it is started again", worker=post.name, code=code, after_s=pause_s)
             post.asked = False
             await asyncio.sleep(pause_s)
+            if self._stopping:
+                return
             with contextlib.suppress(WorkerEnded):
                 await self._start(post)
 
