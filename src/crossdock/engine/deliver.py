@@ -24,36 +24,17 @@ from crossdock.engine.isolate import isolate
 from crossdock.engine.item import Item
 from crossdock.engine.journal import Journal
 from crossdock.engine.leases import Leases
+from crossdock.engine.line import NEVER, NOBODY, Line
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.prepare import Prepared
 from crossdock.engine.record import Rooms
 from crossdock.engine.recover import recover
 from crossdock.engine.signals import LEASES
 
-NEVER = float("inf")
 MOST_LINES = 20_000
 """Keys of one flow held in memory, a few hundred bytes each. Beyond that the flow plans nothing more: the backlog stays
 in the stream."""
 IDLE_S = 5.0
-
-
-NOBODY = Delivery(id="", flow="", event_id="", key="", partitionkey="", partition=0, number=0)
-
-
-@dataclass(slots=True)
-class Line:
-    """One partition key: the delivery at its head, and whether more stand behind it in the store."""
-
-    head: Delivery
-    event: Event | None = None
-    behind: bool = False
-    busy: bool = False
-    again: bool = False
-    """told, while busy, that what it waits for has happened"""
-    moved: bool = False
-    """a person has moved a delivery of this key while it was busy: what is known of it here may be out of date"""
-    due_at: float = 0.0
-    """0 = as soon as there is a slot; NEVER = only a person or an event moves it"""
 
 
 @dataclass(frozen=True, slots=True)
