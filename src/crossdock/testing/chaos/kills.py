@@ -70,10 +70,11 @@ def _trial(chance: random.Random, points: Sequence[str], store: str = "") -> Led
     with oracle(chance, FLOWS) as there, tempfile.TemporaryDirectory() as folder:
         project = project_of(Path(folder) / "p", there.urls, store)
         for point in points:
-            there.trouble = 0.8 if point == "retry.scheduled" else chance.choice((0.0, 0.1, 0.3))
+            there.trouble = chance.choice((0.0, 0.1, 0.3))
+            there.busy = 0.5 if point == "retry.scheduled" else 0.0
             if _life(project, senders, there, point, chance, POINT_WITHIN_S + (LEASED_S if store else 0.0)):
                 ledger.kills[point or "moment"] += 1
-        there.trouble = 0.0
+        there.trouble = there.busy = 0.0
         finish(ledger, project, senders)
         asyncio.run(judge(ledger, project, senders, there))
     return ledger

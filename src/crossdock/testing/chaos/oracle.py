@@ -32,6 +32,8 @@ class Oracle:
     """class → its own address: an account is known by its host and port"""
     trouble: float = 0.0
     """how often an answer is spoilt although it happened"""
+    busy: float = 0.0
+    """how often nothing happens: 429"""
     kills: int = 0
     """process to kill in the middle of a large body; 0 = none"""
     made: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
@@ -56,7 +58,8 @@ class Oracle:
             os.kill(pid, signal.SIGKILL)
             return False
         body = json.decode(await reader.readexactly(length)) if length else None
-        status, answer = self._answer(method, target, _value(head, KEY), body)
+        busy = self.chance.random() < self.busy
+        status, answer = (429, b"{}") if busy else self._answer(method, target, _value(head, KEY), body)
         spoilt = self.chance.random() < self.trouble
         if spoilt and self.chance.random() < 0.5:
             return False
