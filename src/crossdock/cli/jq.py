@@ -15,5 +15,5 @@ def add_to(app: typer.Typer) -> None:
 
 
 def jq(context: typer.Context) -> int:
-    """Runs a jq program over JSON, as the hub's maps are run. `crossdock jq --help` lists its options."""
+    """Runs a jq program over JSON, in the language of the maps. `crossdock jq --help` lists its options."""
     return run(list(context.args), sys.stdin, sys.stdout, sys.stderr)
