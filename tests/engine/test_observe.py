@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import pytest
 import structlog
 
 from crossdock.core.errors import CredentialError
@@ -104,3 +105,21 @@ def test_a_destination_in_trouble_is_told_when_it_begins_and_when_it_ends() -> N
         "a destination does not answer well, and is tried now and then",
         "a destination is well again",
     ]
+
+
+def test_a_platform_that_wants_no_calls_is_told_of_and_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crossdock.engine.observe.HELD_OFF_S", 5.0)
+
+    async def play(here: Stage, look: Look) -> None:
+        here.platform.faults["/put"] = [429]
+        await here.send({"id": 1, "value": "v"})
+        await here.clock.sleep(1.0)
+        await look()
+        assert 5.0 < here.hub.exchanger.held_off_s("fake.example") <= 7.0
+        await here.settle()
+        await look()
+        assert here.hub.exchanger.held_off_s("fake.example") == 0.0
+
+    (line,) = told(play, flow("put"))
+    assert (line["event"], line["connection"]) == ("a platform wants no calls for a while", "out")
+    assert 5 <= line["seconds"] <= 7

@@ -112,6 +112,7 @@ def _connection(name: str, states: Mapping[str, int], running: Mapping[str, Any]
         "paused": running["paused"].get(name, "") if running else None,
         "breaker_open": name in running["in_trouble"] if running else None,
         "trouble": running["in_trouble"].get(name, "") if running else None,
+        "held_off_s": running.get("held_off_s", {}).get(name, 0.0) if running else None,
         "failing_polls": _failing_polls(name, running.get("failing_polls", {})) if running else None,
     }
 
@@ -169,6 +170,8 @@ def _state(row: Mapping[str, Any]) -> str:
         return f"paused: {row['paused']}"
     if row["breaker_open"]:
         return f"in trouble, tried now and then: {row['trouble']}"
+    if row["held_off_s"]:
+        return f"wants no calls for {row['held_off_s']:.0f} s more"
     return "; ".join(f"its poll {poll} fails: {why}" for poll, why in (row["failing_polls"] or {}).items())
 
 

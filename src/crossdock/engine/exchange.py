@@ -55,6 +55,11 @@ class Exchanger:
         gate = self._gates.get(account)
         return (gate.why or "no answer") if gate is not None and gate.breaker.is_open else ""
 
+    def held_off_s(self, account: str) -> float:
+        """For how much longer the account's platform wants no calls."""
+        gate = self._gates.get(account)
+        return gate.held_off_s if gate is not None else 0.0
+
     async def send(
         self,
         connection: str,

@@ -86,6 +86,11 @@ class Gate:
         """The platform said how long nobody should call."""
         self._not_before = max(self._not_before, self._clock.now() + wait_s)
 
+    @property
+    def held_off_s(self) -> float:
+        """For how much longer nobody should call."""
+        return max(self._not_before - self._clock.now(), 0.0)
+
     def trouble(self, why: str) -> None:
         self.breaker = self.breaker.failed(self._clock.now())
         self.why = why

@@ -20,6 +20,8 @@ MARK_S = 60.0
 """How often the clock's high-water mark is written down."""
 REJECTED_S = 60.0
 """Who means harm can send any number of bad webhooks: they are told of together."""
+HELD_OFF_S = 30.0
+"""A platform that wants no calls for longer than this is told of."""
 CLOCK = "clock"
 
 log = structlog.get_logger("crossdock.hub")
@@ -115,6 +117,9 @@ class Observer:
                 )
             else:
                 log.info("a destination is well again", connection=name)
+        held_off_s = self._hub.exchanger.held_off_s(self._context.accounts.get(name, ""))
+        if self._news(name, "held off", held_off_s > HELD_OFF_S, at_first=False) and held_off_s:
+            log.warning("a platform wants no calls for a while", connection=name, seconds=round(held_off_s))
         if self._news(name, "quarantined", quarantined, at_first=0):
             _tell_amount(MessageState.QUARANTINED, quarantined, connection=name)
 

@@ -94,10 +94,12 @@ class Acts:
         """What only the running hub knows."""
         context = self._hub.context
         trouble = {name: self._hub.exchanger.trouble(account) for name, account in context.accounts.items()}
+        held_off = {name: self._hub.exchanger.held_off_s(account) for name, account in context.accounts.items()}
         reason = self._redactor.reason
         return {
             "paused": {name: reason(why) for name, why in context.paused.items()},
             "in_trouble": {name: why for name, why in sorted(trouble.items()) if why},
+            "held_off_s": {name: round(wait_s, 1) for name, wait_s in sorted(held_off.items()) if wait_s},
             "ready": self._hub.ready,
             "refuses": context.refuses,
             "failing_polls": {name: reason(why) for name, why in self._hub.failing_polls().items()},
