@@ -59,7 +59,8 @@ if where.endswith("judge"):
 
 async def live():
     store = SqliteStore(folder / "hub.db")
-    context = Context(store, world, SystemClock(), FakePlatform(), OpenVault(), Tally(), random.random)
+    platform = FakePlatform(ids=f"{os.getpid()}-")  # this life's: it has forgotten what it made in the one before
+    context = Context(store, world, SystemClock(), platform, OpenVault(), Tally(), random.random)
     context.marker = Marker(folder, "production", "hub")
     hub = Hub(context)
     await hub.start()

@@ -77,13 +77,13 @@ def numbers_by_person(there: Sink) -> dict[str, list[int]]:
 def test_workers_killed_amid_their_work_lose_nothing_and_keep_every_key_in_order(
     tmp_path: Path, there: Sink, url: str
 ) -> None:
-    folder, chance, persons, times = project(tmp_path / "p", there, url), random.Random(5), 32, 12
+    folder, chance, persons, times = project(tmp_path / "p", there, url), random.Random(5), 32, 30
     there.delay_s = 0.02
     with HubProcess(folder, "--workers", "3") as hub, ThreadPoolExecutor(4) as pool:
         sending = [pool.submit(send_in_order, hub, range(n, persons + 1, 4), times) for n in range(1, 5)]
         kills = 0
         while kills < 5 and not all(one.done() for one in sending):
-            time.sleep(chance.uniform(0.2, 0.8))
+            time.sleep(chance.uniform(0.1, 0.4))
             if alive := workers_of(hub):
                 os.kill(chance.choice(alive), signal.SIGKILL)
                 kills += 1

@@ -36,6 +36,8 @@ class FakePlatform:
     sleep: Callable[[float], Any] | None = None
     at_once: int = 0
     most_at_once: int = 0
+    ids: str = "r"
+    """what the ids of new records begin with"""
 
     async def exchange(self, request: Wire, deadline_s: float) -> Response:
         assert isinstance(request, Http)
@@ -89,7 +91,7 @@ class FakePlatform:
         kind, _, rest = path.lstrip("/").partition("/")
         body: Any = json.decode(request.body) if request.body else None
         if kind == "create":
-            return self._ok(self._write(f"r{len(self.records) + 1}", body))
+            return self._ok(self._write(f"{self.ids}{len(self.records) + 1}", body))
         if kind == "put":
             return self._ok(self._write(rest, body))
         if kind == "find":
