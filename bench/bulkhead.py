@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
+from _figures import tell
 from _hub import HUB, INBOUND, INVOICE, MODEL, SOURCE, RunningHub, free_port, write_files
 from _wire import Sink, open_senders, order, percentile, signed_post
 
@@ -170,10 +170,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only the last line")
     options = parser.parse_args()
     figures = uvloop.run(measure(options.rate, options.seconds))
-    if not options.json:
-        for name, value in figures.items():
-            print(f"{name:>20}  {value}")
-    print(json.dumps(figures))
+    tell(figures, only_json=options.json)
 
 
 if __name__ == "__main__":

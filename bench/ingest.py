@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 import uvloop
+from _figures import tell
 from _hub import RunningHub, free_port, write_project
 from _wire import SIGNED_WITH, open_senders, order, percentile, signed_post
 
@@ -121,10 +121,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only the last line")
     options = parser.parse_args()
     figures = uvloop.run(measure(options.seconds, options.backlog))
-    if not options.json:
-        for name, value in figures.items():
-            print(f"{name:>20}  {value}")
-    print(json.dumps(figures))
+    tell(figures, only_json=options.json)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import aiohttp
 import asyncpg
 import uvloop
 from _cycle import bare_cycle
+from _figures import tell
 from _hub import RunningHub, free_port, write_project
 from _wire import open_senders, open_sink, order, percentile, signed_post
 
@@ -260,10 +260,7 @@ def main() -> None:
     else:
         amounts = [int(amount) for amount in options.workers.split(",")]
         figures = uvloop.run(measure_workers(options.seconds, amounts))
-    if not options.json:
-        for name, value in figures.items():
-            print(f"{name:>26}  {value}")
-    print(json.dumps(figures))
+    tell(figures, only_json=options.json)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import apsw
+from _figures import tell
 from msgspec.structs import replace
 
 from crossdock.core.delivery import Attempt, Delivery, Effect, Exchange, ExchangeState
@@ -330,10 +331,7 @@ def main() -> None:
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "sqlite": apsw.sqlite_lib_version(),
     }
-    if not options.json:
-        for name, value in result.items():
-            print(f"{name:>20}  {value}")
-    print(json.dumps(result))
+    tell(result, only_json=options.json)
 
 
 if __name__ == "__main__":

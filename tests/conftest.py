@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 
+from crossdock.stores.postgres.opening import SCHEMA
 from crossdock.testing.services import POSTGRES, Missing, Postgres
 
 REQUIRED = "CROSSDOCK_TEST_REQUIRED"
@@ -19,6 +21,15 @@ def postgres() -> Iterator[str]:
         return
     with own_postgres() as server:
         yield server.url
+
+
+@pytest.fixture
+async def url(postgres: str) -> str:
+    """The server's database, emptied."""
+    connection = await asyncpg.connect(postgres)
+    await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    await connection.close()
+    return postgres
 
 
 @pytest.fixture

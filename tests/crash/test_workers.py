@@ -13,23 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from crossdock.stores.postgres import opening
 from crossdock.testing.live import HubProcess, blank_project, command, settled, signed, signup
 from crossdock.testing.sink import Sink, sink
 
 PATIENCE_S = 60.0
-
-
-@pytest.fixture
-async def url(postgres: str) -> str:
-    """The server's database, emptied."""
-    connection = await asyncpg.connect(postgres)
-    await connection.execute(f"DROP SCHEMA IF EXISTS {opening.SCHEMA} CASCADE")
-    await connection.close()
-    return postgres
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from math import inf
 from typing import Any
 
 import asyncpg
-import pytest
 
 from crossdock.core.connector import Call, ConnectionSettings, Steps
 from crossdock.core.delivery import Exchange
@@ -31,15 +30,6 @@ from crossdock.testing.fake_connector import FakeConnector
 from crossdock.testing.fake_platform import BASE, JSON, FakePlatform
 from crossdock.testing.stage import SIGNED_WITH, OpenVault, Stage, Tally, flow, landscape, need
 from crossdock.testing.virtual_clock import VirtualClock, run_virtually
-
-
-@pytest.fixture
-async def url(postgres: str) -> str:
-    """The server's database, emptied."""
-    connection = await asyncpg.connect(postgres)
-    await connection.execute(f"DROP SCHEMA IF EXISTS {opening.SCHEMA} CASCADE")
-    await connection.close()
-    return postgres
 
 
 @asynccontextmanager

@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from crossdock.core.store import Store
-from crossdock.stores.postgres import opening
 
 
 @pytest.fixture
@@ -17,12 +15,3 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     store = await request.instance.open_store()
     yield store
     await store.close()
-
-
-@pytest.fixture
-async def url(postgres: str) -> str:
-    """The server's database, emptied."""
-    connection = await asyncpg.connect(postgres)
-    await connection.execute(f"DROP SCHEMA IF EXISTS {opening.SCHEMA} CASCADE")
-    await connection.close()
-    return postgres

@@ -200,8 +200,9 @@ def test_what_was_done_without_telling_its_id_waits_for_a_person(settings: dict[
     assert run.value["i1"].remote_id == "9"
 
 
-def test_where_nobody_asks_for_an_id_none_is_needed() -> None:
-    platform = connector(actions={"tell": {"path": "/notices"}})
+@pytest.mark.parametrize("settings", [{}, {"method": "PUT", "path": "/n/{number}", "upsert": True, "id": "id"}])
+def test_where_no_id_is_needed_an_answer_without_one_is_done(settings: dict[str, Any]) -> None:
+    platform = connector(actions={"tell": {"path": "/notices", **settings}})
     run = drive(platform, platform.actions["tell"].perform([outbound()]), [reply(204)])
     assert run.value is not None
     assert run.value["i1"].remote_id == ""

@@ -108,12 +108,13 @@ class RestAction(Action):
         return (("accept", "application/json"), *said.items())
 
     def _receipt(self, answer: Any, known_id: str) -> Receipt:
-        """Raises ForAPerson where the id is needed and is not there: without it the next change would make another."""
-        remote_id = as_text(at(answer, self.settings.id)) or known_id
-        if not remote_id and (self.settings.update is not None or "id" in self.settings.model_fields_set):
-            raise ForAPerson(
-                f"it was done, but the answer has no id at {self.settings.id!r}: adopt the record that it made"
-            )
+        """Raises ForAPerson where the id is needed and is not there: without it the next change would make another. A
+        request that names the record itself needs none."""
+        settings = self.settings
+        remote_id = as_text(at(answer, settings.id)) or known_id
+        asked_for = settings.update is not None or "id" in settings.model_fields_set
+        if not remote_id and asked_for and not settings.upsert:
+            raise ForAPerson(f"it was done, but the answer has no id at {settings.id!r}: adopt the record that it made")
         return Receipt(remote_id, self._version(answer), answer)
 
     def _version(self, record: Any) -> str:

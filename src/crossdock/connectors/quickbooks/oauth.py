@@ -18,7 +18,7 @@ from crossdock.core.wire import Http
 
 SCOPE = "com.intuit.quickbooks.accounting"
 AUTHORIZE_URL = "https://appcenter.intuit.com/connect/oauth2"
-TOKEN_URL = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa: S105
+TOKEN_URL = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa: S105 - an address
 
 
 class IntuitOAuth(OAuth):

@@ -30,7 +30,7 @@ def inbox_table(inbox: str) -> str:
 def into_inbox(inbox: str, key: str, *, sqlite: bool) -> Statement:
     """Changes no row when the effect of this key was committed before."""
     table, place = quoted(inbox), mark(1, sqlite=sqlite)
-    return Statement(f"INSERT INTO {table} (key) VALUES ({place}) ON CONFLICT DO NOTHING", (key,))  # noqa: S608
+    return Statement(f"INSERT INTO {table} (key) VALUES ({place}) ON CONFLICT DO NOTHING", (key,))  # noqa: S608 - names are quoted
 
 
 def change(action: ActionSettings, values: Sequence[Any], *, sqlite: bool) -> Statement:
@@ -38,7 +38,7 @@ def change(action: ActionSettings, values: Sequence[Any], *, sqlite: bool) -> St
     table = quoted(action.table)
     columns = ", ".join(quoted(column) for column in action.columns)
     places = ", ".join(mark(number, sqlite=sqlite) for number in range(1, len(action.columns) + 1))
-    text = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608
+    text = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 - names are quoted, values bound
     if action.do == "upsert":
         text += f" ON CONFLICT ({', '.join(quoted(column) for column in action.key)}) DO {_replacement(action)}"
     return Statement(text, tuple(values), if_first=True)
