@@ -171,7 +171,7 @@ def _state(row: Mapping[str, Any]) -> str:
     if row["breaker_open"]:
         return f"in trouble, tried now and then: {row['trouble']}"
     if row["held_off_s"]:
-        return f"wants no calls for {row['held_off_s']:.0f} s more"
+        return f"wants no calls for {age(row['held_off_s'])} more"
     return "; ".join(f"its poll {poll} fails: {why}" for poll, why in (row["failing_polls"] or {}).items())
 
 

@@ -204,13 +204,13 @@ class Deliverer:
     # --- turns --------------------------------------------------------------------------------------------------
 
     async def _pause_s(self) -> float:
-        """How long the destination's breaker, or a person's absence, keeps this flow still."""
+        """How long the destination's breaker, its wish for no calls, or a person's absence keeps this flow still."""
         if self.flow.connection in self._context.paused or not await self._context.is_connected(self.flow.connection):
             return 1.0
         gate = await self._exchanger.gate(self.flow.connection)
         if gate.breaker.is_open and self._running:
             return 1.0
-        return gate.probe_s()
+        return max(gate.probe_s(), gate.held_off_s)
 
     async def _sleep(self, pause_s: float) -> None:
         wait_s = IDLE_S

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from crossdock.core import crash
+from crossdock.core import crash, json
 from crossdock.core.connector import Call
-from crossdock.core.errors import CredentialError, TransportError
+from crossdock.core.errors import CredentialError, StoreError, TransportError
 from crossdock.core.judge import judge_failure
 from crossdock.core.limits import AuthExpired, Budget
 from crossdock.core.secret import Credential
 from crossdock.core.verdict import Done, Items, NotDone, Refused, Unknown, Verdict
 from crossdock.core.wire import Response
+from crossdock.core.work import CellWrite, Work
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.credentials import Credentials, NotRenewed
-from crossdock.engine.gate import Gate
+from crossdock.engine.gate import PATIENCE_S, Gate, NotYet
 
 DEADLINE_S = 30.0
 OVERTAKEN = "it was not sent: another worker may have taken it over while it waited for its turn"
@@ -30,6 +32,8 @@ class Sent:
     status: int
     started_at: float
     ended_at: float
+    went: bool = True
+    """False = it was kept back: nothing was sent"""
 
 
 class Exchanger:
@@ -45,10 +49,23 @@ class Exchanger:
         account = await self._context.account(connection)
         found = self._gates.get(account)
         if found is None:
-            limits = self._context.connection(connection).connector.limits
-            found = self._gates[account] = Gate(limits, self._context.clock)
+            found = self._gates.setdefault(account, await self._gate_of(account, connection))
         found.share(self.workers)
         return found
+
+    async def _gate_of(self, account: str, connection: str) -> Gate:
+        """A platform's wish for no calls outlives the hub that it was told."""
+        gate = Gate(self._context.connection(connection).connector.limits, self._context.clock)
+        cell = await self._context.store.cell(_held_off(account))
+        wait_s = float(json.decode(cell.value)) - self._context.clock.now() if cell is not None else 0.0
+        if wait_s > 0:
+            gate.hold_off(wait_s)
+        return gate
+
+    def close(self) -> None:
+        """What merely waits for its turn is turned away: it is written down, and goes when the hub runs again."""
+        for gate in self._gates.values():
+            gate.close()
 
     def trouble(self, account: str) -> str:
         """Why the account's breaker is open; "" = it is not."""
@@ -77,7 +94,11 @@ class Exchanger:
             gate = await self.gate(connection)
         except CredentialError as error:
             return self._pause(connection, error, context.clock.now())
-        await gate.enter(call.cost)
+        started_at = context.clock.now()
+        try:
+            await gate.enter(call.cost)
+        except NotYet as later:
+            return _kept_back(later.why, started_at, context.clock.now(), later.wait_s)
         try:
             started_at = context.clock.now()
             try:
@@ -85,9 +106,9 @@ class Exchanger:
             except CredentialError as error:
                 return self._pause(connection, error, started_at)
             except NotRenewed as error:
-                return Sent(NotDone(str(error), counts=False), 0, started_at, context.clock.now())
+                return _kept_back(str(error), started_at, context.clock.now())
             if not may_go():
-                return Sent(NotDone(OVERTAKEN, counts=False), 0, started_at, context.clock.now())
+                return _kept_back(OVERTAKEN, started_at, context.clock.now())
             sent = await self._attempt(connection, call, credential, gate, deadline_s, about)
             context.metrics.exchange(connection, type(sent.verdict).__name__.lower(), sent.ended_at - sent.started_at)
             return sent
@@ -127,7 +148,7 @@ class Exchanger:
                 verdict = connector.judge(call, response, context.clock.civil())
         except Exception:
             verdict = Unknown(bug_in(f"{connector.name}'s judge"))
-        self._mind(gate, verdict, response)
+        await self._mind(connection, gate, verdict, response)
         try:
             lessons = tuple(connector.learn(call, response))
         except Exception:
@@ -140,28 +161,36 @@ class Exchanger:
                 try:
                     await self.credentials.renew(connection, credential)
                 except CredentialError as error:
-                    return self._pause(connection, error, started_at)
+                    paused = self._pause(connection, error, started_at)
+                    return Sent(paused.verdict, response.status, started_at, ended_at)
                 except NotRenewed as error:
                     return Sent(NotDone(str(error), counts=False), response.status, started_at, ended_at)
                 if isinstance(verdict, NotDone):
                     verdict = NotDone(verdict.why, wait_s=0.0, counts=False)
         return Sent(verdict, response.status, started_at, ended_at)
 
-    @staticmethod
-    def _mind(gate: Gate, verdict: Verdict, response: Response) -> None:
+    async def _mind(self, connection: str, gate: Gate, verdict: Verdict, response: Response) -> None:
         """Trouble is what is not the platform's own word: 5xx and unreadable answers. A wait it asks for binds all."""
         if isinstance(verdict, Unknown):
             gate.trouble(verdict.why)
         else:
             gate.fine()
         if isinstance(verdict, NotDone) and not verdict.counts and verdict.wait_s and response.status == 429:
+            known_until = gate.held_off_until
             gate.hold_off(verdict.wait_s)
+            if verdict.wait_s > PATIENCE_S and gate.held_off_until > known_until + 1.0:
+                await self._remember(await self._context.account(connection), gate.held_off_until)
+
+    async def _remember(self, account: str, until: float) -> None:
+        cell = CellWrite(_held_off(account), json.encode(until))
+        with contextlib.suppress(StoreError):  # the commit of what was answered meets the same store, and tells
+            await self._context.store.apply(Work(self._context.work_id(), cells=(cell,)))
 
     def _pause(self, connection: str, error: CredentialError, started_at: float) -> Sent:
         self._context.pause(connection, error)
         self._context.signals.ring(f"paused/{connection}")
-        verdict = NotDone(f"the connection is paused: {error.what}", counts=False, wait_s=5.0)
-        return Sent(verdict, 0, started_at, self._context.clock.now())
+        why = f"the connection is paused: {error.what}"
+        return _kept_back(why, started_at, self._context.clock.now(), wait_s=5.0)
 
     async def _ask_unsigned(self, connection: str, call: Call, credential: Credential) -> Done | Items | object:
         """For refreshes: the connector put the client's authentication into the request itself."""
@@ -175,3 +204,12 @@ class Exchanger:
             return connector.judge(call, response, context.clock.civil())
         except Exception:
             return Unknown(bug_in(f"{connector.name}'s judge", words=False))
+
+
+def _held_off(account: str) -> str:
+    """The cell that says until when its platform wants no calls."""
+    return f"held-off/{account}"
+
+
+def _kept_back(why: str, started_at: float, ended_at: float, wait_s: float | None = None) -> Sent:
+    return Sent(NotDone(why, wait_s=wait_s, counts=False), 0, started_at, ended_at, went=False)

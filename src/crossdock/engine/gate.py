@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from math import inf
 
@@ -12,6 +13,17 @@ from crossdock.core.clock import Clock
 from crossdock.core.limits import Breaker, Bucket, Budget, Limit
 
 REQUESTS = "requests"
+PATIENCE_S = 10.0
+"""What would have to wait for longer is not kept waiting here: it is told when to come again."""
+
+
+class NotYet(Exception):
+    """A call is not sent now; `wait_s` says when to come again."""
+
+    def __init__(self, why: str, wait_s: float) -> None:
+        super().__init__(why)
+        self.why = why
+        self.wait_s = wait_s
 
 
 class Gate:
@@ -28,24 +40,29 @@ class Gate:
         self._slots = asyncio.Semaphore(self._allowed)
         self._owed = 0
         """slots to be taken away, as soon as they are free"""
+        self._in_line_for_slots = 0
         self._line = asyncio.Lock()
+        self._news = asyncio.Event()
+        """whoever waits looks again"""
         self._not_before = 0.0
+        self._closed = False
         self.breaker = Breaker()
         self.why = ""
         """what the last trouble was"""
 
     async def enter(self, cost: Mapping[str, float]) -> None:
-        """Waits for a slot and for every budget that the call draws on."""
-        await self._slots.acquire()
+        """Waits for a slot and for every budget that the call draws on. Raises NotYet where that takes too long."""
+        await self._take_slot()
         while self._owed:
             self._owed -= 1
-            await self._slots.acquire()
+            await self._take_slot()
         if not self._buckets and not self._not_before:
             return
         try:
             async with self._line:
                 while (wait_s := self._wait_s(cost)) > 0:
-                    await self._clock.sleep(wait_s)
+                    self._bear(wait_s)
+                    await self._look_again(wait_s)
                 now = self._clock.now()
                 for name, amount in self._draws(cost):
                     self._buckets[name] = self._buckets[name].draw(amount, now)
@@ -55,6 +72,39 @@ class Gate:
 
     def leave(self) -> None:
         self._slots.release()
+
+    def close(self) -> None:
+        """Nobody waits here any more: who does is turned away at once. What need not wait still goes."""
+        self._closed = True
+        self._news.set()
+        for _ in range(self._in_line_for_slots):
+            self._slots.release()
+
+    async def _take_slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        self._bear(0.0)
+        self._in_line_for_slots += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._in_line_for_slots -= 1
+        self._bear(0.0)
+
+    def _bear(self, wait_s: float) -> None:
+        if self._closed:
+            raise NotYet("not sent yet: the hub stopped while it waited for its turn", 0.0)
+        if wait_s > PATIENCE_S:
+            held_off = self._not_before > self._clock.now()
+            why = "the platform wants no calls for a while" if held_off else "the account's budget is used up"
+            raise NotYet(f"not sent yet: {why}", wait_s)
+
+    async def _look_again(self, within_s: float) -> None:
+        self._news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._news.wait()
 
     def share(self, workers: int) -> None:
         """So many speak to the account: each has an equal part of its rates, and at least one call at a time."""
@@ -85,6 +135,12 @@ class Gate:
     def hold_off(self, wait_s: float) -> None:
         """The platform said how long nobody should call."""
         self._not_before = max(self._not_before, self._clock.now() + wait_s)
+        self._news.set()
+
+    @property
+    def held_off_until(self) -> float:
+        """When calls may go again; 0 = nobody said."""
+        return self._not_before
 
     @property
     def held_off_s(self) -> float:

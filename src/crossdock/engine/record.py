@@ -293,7 +293,8 @@ class Record:
 
     async def failed(self, exchange: Exchange, sent: Sent, *, in_doubt: bool) -> None:
         """The whole exchange was not done, refused, or is unknown; `in_doubt`: it was unknown before, too."""
-        self.draft.attempts.append(attempt_of(exchange, sent))
+        if sent.went:
+            self.draft.attempts.append(attempt_of(exchange, sent))
         await self.fail_all(sent.verdict, exchange, in_doubt=in_doubt)
 
     async def fail_all(self, verdict: Verdict, exchange: Exchange | None, *, in_doubt: bool = False) -> None:

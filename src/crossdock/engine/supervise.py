@@ -123,6 +123,7 @@ class Hub:
         self.ready = False
         await _cancel(self._reading)
         crash.at("shutdown.drain")
+        self.exchanger.close()
         await asyncio.gather(*(deliverer.drain(grace_s) for deliverer in self.deliverers.values()))
         await _cancel(self._tasks)
         if not self.context.failed:

@@ -33,6 +33,8 @@ class FakePlatform:
     """native keys"""
     jobs: Counter[str] = field(default_factory=Counter)
     delay_s: float = 0.0
+    retry_after_s: int = 7
+    """what a 429 asks for"""
     sleep: Callable[[float], Any] | None = None
     at_once: int = 0
     most_at_once: int = 0
@@ -61,7 +63,8 @@ class FakePlatform:
         if fault == "lost_before":
             raise TransportError("the connection was reset", sent=True)
         if isinstance(fault, int) and fault < 500:
-            return Response(fault, {**JSON, "retry-after": "7"} if fault == 429 else JSON, b'{"error":"no"}')
+            headers = {**JSON, "retry-after": f"{self.retry_after_s}"} if fault == 429 else JSON
+            return Response(fault, headers, b'{"error":"no"}')
         response = self._answer(request, path)
         if fault == "lost_after":
             raise TransportError("the answer never came", sent=True)
