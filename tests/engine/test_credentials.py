@@ -272,3 +272,24 @@ def test_a_key_that_is_set_while_the_old_one_is_being_refused_pauses_nothing() -
             assert not here.hub.context.paused
 
     run_virtually(play())
+
+
+def test_a_key_that_the_platform_refuses_is_told_as_that_and_whose_it_is() -> None:
+    async def play() -> None:
+        connector = WithKey(ConnectionSettings())
+        made = landscape(flow("put", connector=connector))
+        connections = {**made.connections, "out": Connection("out", connector)}
+        async with stage(Landscape("t", "test", connections, made.flows, made.models), platform=Locked()) as here:
+            vault_of(here).held["out"] = Credential({"api_key": Secret("old")}, account="fake.example")
+            await here.send({"id": 1, "value": "v"})
+            await here.clock.sleep(2.0)
+            (row,) = await here.deliveries()
+            assert row.reason == (
+                "HTTP 401: the connection is paused: out: the platform refuses the credentials; "
+                "set them anew: crossdock secrets set out"
+            )
+            (exchange,) = await here.store.exchanges([row.id])
+            (tried,) = await here.store.attempts([exchange.id])
+            assert (tried.status, str(tried.outcome)) == (401, "not_done")
+
+    run_virtually(play())

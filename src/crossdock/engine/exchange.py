@@ -161,8 +161,8 @@ class Exchanger:
                 try:
                     await self.credentials.renew(connection, credential)
                 except CredentialError as error:
-                    paused = self._pause(connection, error, started_at)
-                    return Sent(paused.verdict, response.status, started_at, ended_at)
+                    why = f"HTTP {response.status}: {self._paused(connection, error)}"
+                    return Sent(NotDone(why, counts=False, wait_s=5.0), response.status, started_at, ended_at)
                 except NotRenewed as error:
                     return Sent(NotDone(str(error), counts=False), response.status, started_at, ended_at)
                 if isinstance(verdict, NotDone):
@@ -187,10 +187,14 @@ class Exchanger:
             await self._context.store.apply(Work(self._context.work_id(), cells=(cell,)))
 
     def _pause(self, connection: str, error: CredentialError, started_at: float) -> Sent:
+        return _kept_back(self._paused(connection, error), started_at, self._context.clock.now(), wait_s=5.0)
+
+    def _paused(self, connection: str, error: CredentialError) -> str:
+        """It is, until a person acts: why, and what they can do."""
         self._context.pause(connection, error)
         self._context.signals.ring(f"paused/{connection}")
-        why = f"the connection is paused: {error.what}"
-        return _kept_back(why, started_at, self._context.clock.now(), wait_s=5.0)
+        said = self._context.paused[connection].splitlines()
+        return f"the connection is paused: {'; '.join(line.strip() for line in said)}"
 
     async def _ask_unsigned(self, connection: str, call: Call, credential: Credential) -> Done | Items | object:
         """For refreshes: the connector put the client's authentication into the request itself."""
