@@ -61,10 +61,15 @@ def test_dead_letters_are_listed_shown_and_retried_while_the_hub_runs(
         listed = rows("dead-letters")
         assert len(listed) == 3
         assert "HTTP 422" in listed[0]["reason"]
+        assert [row["attempts"] for row in listed] == [1, 1, 1]
         assert listed[0]["id"] in type_("dead-letters", "list").out
         shown = type_("dead-letters", "show", listed[0]["id"], "--json").json
         assert shown["items"][0]["input"]["email"].endswith("@example.com")
         assert shown["exchanges"][0]["state"] == "refused"
+        assert shown["attempts"] == 1
+        type_("dead-letters", "retry", listed[0]["id"])
+        until(type_, "dead", 3)
+        assert type_("dead-letters", "show", listed[0]["id"], "--json").json["attempts"] == 2
         there.status = 200
         assert type_("dead-letters", "retry", listed[0]["id"], "--json").json["done"] == [listed[0]["id"]]
         until(type_, "delivered", 1)

@@ -27,6 +27,7 @@ def test_what_is_tried_again_says_why_and_when(project: Path, type_: Type, there
     first = shown["trying"][0]
     assert first["state"] == "retrying"
     assert first["key"] in {f"in:{number}" for number in range(7, 12)}
+    assert first["attempts"] == 1  # although a wait for a rate limit uses up none
     assert first["reason"] == 'HTTP 429: {"error": "too many"}'
     assert began_at < datetime.fromisoformat(first["next_attempt_at"]).timestamp() < began_at + 300
     assert shown["trying"] == sorted(shown["trying"], key=lambda one: one["next_attempt_at"])

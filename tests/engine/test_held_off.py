@@ -131,5 +131,6 @@ def test_what_was_kept_back_is_no_try() -> None:
             journal = await here.store.exchanges([row.id for row in await here.deliveries()])
             tries = await here.store.attempts([exchange.id for exchange in journal])
             assert len(tries) == len(platform.requests) == 12
+            assert sorted(exchange.attempts for exchange in journal) == [1] * 8 + [2] * 2
 
     run_virtually(play())

@@ -9,29 +9,42 @@ from typing import Any
 from crossdock.cli.acting import acting, for_each
 from crossdock.cli.place import Place
 from crossdock.cli.show import emit, instant, note, say, since, table
-from crossdock.core.delivery import Delivery
+from crossdock.core.delivery import Delivery, Exchange, tries_of
 from crossdock.core.errors import UsageError
 from crossdock.core.states import DeliveryState
 from crossdock.core.store import Store
 from crossdock.engine.item import thaw
+from crossdock.engine.journal import journals_of
 
 MOST = 100_000
 
 
 def list_all(place: Place, state: DeliveryState, flow: str, limit: int, as_json: bool) -> None:
-    rows = asyncio.run(_read(place, state, flow, limit))
+    rows, journals = asyncio.run(_listed(place, state, flow, limit))
     if as_json:
-        emit([document(row) for row in rows])
+        emit([document(row, journals[row.id]) for row in rows])
         return
     if not rows:
         say("none")
         return
     table(
         ("id", "flow", "key", "for", "attempts#", "why"),
-        [(row.id, row.flow, row.key, since(row.planned_at), row.attempts, row.reason) for row in rows],
+        [
+            (row.id, row.flow, row.key, since(row.planned_at), tries_of(row, journals[row.id]), row.reason)
+            for row in rows
+        ],
     )
     if len(rows) == limit:
         note(f"the first {limit}; more with --limit")
+
+
+async def _listed(
+    place: Place, state: DeliveryState, flow: str, limit: int
+) -> tuple[Sequence[Delivery], Mapping[str, Sequence[Exchange]]]:
+    """With the journal of each, by its id."""
+    async with place.reading() as store:
+        rows = await store.deliveries(flow=flow, states=[state], limit=limit)
+        return rows, await journals_of(store, rows)
 
 
 async def _read(place: Place, state: DeliveryState, flow: str, limit: int) -> Sequence[Delivery]:
@@ -58,7 +71,7 @@ async def _whole(place: Place, identity: str) -> Mapping[str, Any]:
         row = await one(store, identity)
         journal = await store.exchanges([row.batch or row.id])
     return {
-        **document(row),
+        **document(row, journal),
         "items": [{"id": item.id, "input": item.input} for item in (thaw(row.outbound) if row.outbound else ())],
         "exchanges": [
             {
@@ -79,7 +92,7 @@ async def one(store: Store, identity: str) -> Delivery:
     return rows[0]
 
 
-def document(row: Delivery) -> dict[str, Any]:
+def document(row: Delivery, journal: Sequence[Exchange]) -> dict[str, Any]:
     return {
         "id": row.id,
         "flow": row.flow,
@@ -87,7 +100,7 @@ def document(row: Delivery) -> dict[str, Any]:
         "reason": row.reason,
         "key": row.key,
         "event": row.event_id,
-        "attempts": row.attempts,
+        "attempts": tries_of(row, journal),
         "generation": row.generation,
         "planned_at": instant(row.planned_at),
     }

@@ -58,7 +58,7 @@ async def _known(place: Place, identity: str) -> Known:
 def _document(known: Known) -> Mapping[str, Any]:
     row = known.delivery
     return {
-        **deliveries.document(row),
+        **deliveries.document(row, known.exchanges),
         "items": [{"id": item.id, "input": item.input} for item in (thaw(row.outbound) if row.outbound else ())],
         "exchanges": [
             {

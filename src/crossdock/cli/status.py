@@ -14,9 +14,11 @@ from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
 from crossdock.cli.place import Place, place_of
 from crossdock.cli.show import age, emit, instant, say, table
 from crossdock.cli.story import TRIED_AGAIN
+from crossdock.core.delivery import tries_of
 from crossdock.core.errors import CrossdockError
 from crossdock.core.states import DeliveryState, MessageState
 from crossdock.core.store import Store
+from crossdock.engine.journal import journals_of
 from crossdock.engine.observe import lag_of
 
 FOR_A_PERSON = (DeliveryState.HELD, DeliveryState.DEAD)
@@ -91,16 +93,18 @@ async def _rows(store: Store, place: Place, running: Mapping[str, Any] | None) -
 async def _trying(store: Store, flow: str) -> list[Mapping[str, Any]]:
     """What is tried again next, and why it has to be."""
     rows = await store.deliveries(flow=flow, states=TRIED_AGAIN, limit=LOOKED_AT)
+    rows = sorted(rows, key=lambda row: row.due_at)[:SHOWN]
+    journals = await journals_of(store, rows)
     return [
         {
             "id": row.id,
             "key": row.key,
             "state": str(row.state),
-            "attempts": row.attempts,
+            "attempts": tries_of(row, journals[row.id]),
             "next_attempt_at": instant(row.due_at),
             "reason": row.reason,
         }
-        for row in sorted(rows, key=lambda row: row.due_at)[:SHOWN]
+        for row in rows
     ]
 
 

@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from crossdock.cli.show import instant, plain
 from crossdock.core import json
-from crossdock.core.delivery import Attempt, Delivery, Exchange
+from crossdock.core.delivery import Attempt, Delivery, Exchange, tries_of
 from crossdock.core.event import Event
 from crossdock.core.message import Message
 from crossdock.core.states import DeliveryState
@@ -180,7 +180,7 @@ def _delivery(story: Story, row: Delivery, bodies: bool) -> dict[str, Any]:
         "state": str(row.state),
         "waiting_for": row.waiting_for and str(row.waiting_for),
         "reason": row.reason,
-        "attempts": row.attempts,
+        "attempts": tries_of(row, story.exchanges[row.id]),
         "generation": row.generation,
         "planned_at": instant(row.planned_at),
         "next_attempt_at": instant(row.due_at) if row.state in TRIED_AGAIN else "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
@@ -28,7 +30,7 @@ class Delivery(Struct, frozen=True, gc=False):
     due_at: float = 0.0
     """engine time before which nothing is tried; for a need, its deadline"""
     attempts: int = 0
-    """those that used up the retry policy"""
+    """those that used up the retry policy; see `tries_of` for all"""
     generation: int = 0
     revision: int = 0
     batch: str = ""
@@ -70,6 +72,7 @@ class Exchange(Struct, frozen=True, gc=False):
     first_sent_at: float = 0.0
     ended_at: float = 0.0
     attempts: int = 1
+    """how often it was sent; the one that is under way, or was when a hub died, included"""
 
 
 class Effect(Struct, frozen=True, gc=False):
@@ -91,3 +94,12 @@ class Attempt(Struct, frozen=True, gc=False):
     status: int
     """HTTP status, 0 when there was no answer"""
     detail: str = ""
+
+
+def tries_of(delivery: Delivery, journal: Iterable[Exchange]) -> int:
+    """How often its change was sent, whatever each of them cost: that of its steps which took the most."""
+    tries: Counter[str] = Counter()
+    for exchange in journal:
+        if exchange.effect is not None:
+            tries[exchange.step] += exchange.attempts
+    return max(delivery.attempts, *tries.values(), 0)

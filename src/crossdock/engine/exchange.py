@@ -21,6 +21,8 @@ from crossdock.engine.credentials import Credentials, NotRenewed
 from crossdock.engine.gate import PATIENCE_S, Gate, NotYet
 
 DEADLINE_S = 30.0
+AWAY_S = 15.0
+"""How long nothing is sent where no token could be had."""
 OVERTAKEN = "it was not sent: another worker may have taken it over while it waited for its turn"
 
 
@@ -106,7 +108,7 @@ class Exchanger:
             except CredentialError as error:
                 return self._pause(connection, error, started_at)
             except NotRenewed as error:
-                return _kept_back(str(error), started_at, context.clock.now())
+                return _kept_back(str(error), started_at, context.clock.now(), AWAY_S)
             if not may_go():
                 return _kept_back(OVERTAKEN, started_at, context.clock.now())
             sent = await self._attempt(connection, call, credential, gate, deadline_s, about)

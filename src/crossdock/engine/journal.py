@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from crossdock.core import json
-from crossdock.core.delivery import Exchange, ExchangeState
+from crossdock.core.delivery import Delivery, Exchange, ExchangeState
 from crossdock.core.effects import EffectClass
+from crossdock.core.store import Store
 
 LOOK_UP = "look-up"
 """How the steps of the hub's own look-ups begin."""
@@ -54,3 +55,11 @@ def _happened(exchange: Exchange) -> bool:
 
 def _happened_once(exchange: Exchange) -> bool:
     return exchange.state is ExchangeState.OK and exchange.effect not in {None, EffectClass.UPSERT}
+
+
+async def journals_of(store: Store, deliveries: Sequence[Delivery]) -> Mapping[str, Sequence[Exchange]]:
+    """By delivery. A batch's journal belongs to each of its deliveries; what one did alone before it was batched is its
+    own."""
+    batches = list(dict.fromkeys(name for row in deliveries for name in (row.id, row.batch) if name))
+    journal = await store.exchanges(batches)
+    return {row.id: [exchange for exchange in journal if exchange.batch in {row.id, row.batch}] for row in deliveries}

@@ -144,7 +144,7 @@ class Record:
             item.claims.difference_update(carried)
         refusal = await self.commit()
         if refusal is None:
-            if known is not None:
+            if exchange.attempts > 1:
                 self._context.metrics.retried(self._flow.name)
             return exchange
         await self.lost(refusal)
@@ -295,6 +295,8 @@ class Record:
         """The whole exchange was not done, refused, or is unknown; `in_doubt`: it was unknown before, too."""
         if sent.went:
             self.draft.attempts.append(attempt_of(exchange, sent))
+        else:
+            exchange = replace(exchange, attempts=exchange.attempts - 1)
         await self.fail_all(sent.verdict, exchange, in_doubt=in_doubt)
 
     async def fail_all(self, verdict: Verdict, exchange: Exchange | None, *, in_doubt: bool = False) -> None:
@@ -307,7 +309,12 @@ class Record:
         if exchange is not None:
             self.draft.exchange_moves.append(
                 ExchangeMove(
-                    exchange.id, ExchangeState.INTENT, end, why=verdict.why, ended_at=self._context.clock.now()
+                    exchange.id,
+                    ExchangeState.INTENT,
+                    end,
+                    why=verdict.why,
+                    ended_at=self._context.clock.now(),
+                    attempts=exchange.attempts,
                 )
             )
         refusal = await self.commit()

@@ -11,6 +11,7 @@ from crossdock.core.keys import native_key
 from crossdock.core.message import Message
 from crossdock.core.store import Store
 from crossdock.core.xref import CrossReference
+from crossdock.engine.journal import journals_of
 from crossdock.engine.merging import decisions
 from crossdock.engine.scan import that_mention
 
@@ -100,14 +101,9 @@ async def _decisions(store: Store, events: Sequence[Event]) -> Mapping[str, str]
 async def _journals(
     store: Store, deliveries: Sequence[Delivery]
 ) -> tuple[Mapping[str, Sequence[Exchange]], Mapping[str, Sequence[Attempt]]]:
-    """A batch's journal belongs to each of its deliveries; what one did alone before it was batched is its own."""
-    batches = list(dict.fromkeys(name for row in deliveries for name in (row.id, row.batch) if name))
-    journal = await store.exchanges(batches)
-    sent = await store.attempts([exchange.id for exchange in journal])
-    exchanges = {
-        row.id: [exchange for exchange in journal if exchange.batch in {row.id, row.batch}] for row in deliveries
-    }
-    attempts = {
-        exchange.id: [attempt for attempt in sent if attempt.exchange_id == exchange.id] for exchange in journal
-    }
+    exchanges = await journals_of(store, deliveries)
+    sent = await store.attempts(list({one.id: None for journal in exchanges.values() for one in journal}))
+    attempts: dict[str, list[Attempt]] = {}
+    for attempt in sent:
+        attempts.setdefault(attempt.exchange_id, []).append(attempt)
     return exchanges, attempts
