@@ -10,7 +10,7 @@ from crossdock.cli import status
 from crossdock.cli.main import COMMANDS
 from crossdock.core.errors import CrossdockError, StoreError
 
-from .conftest import Type
+from .conftest import Hub, Type
 
 
 def test_it_tells_its_version(bare: Type) -> None:
@@ -124,3 +124,18 @@ def test_what_others_wrote_moves_no_cursor_and_is_no_markup(type_: Type, monkeyp
     assert "[red]it[/red]" in said.err
     assert "abcdefghijklmnopqrstuvwx" not in said.err
     assert "abcdefghijklmnopqrstuvwx" not in json.dumps(type_("status", "--json").json)
+
+
+@pytest.mark.parametrize("group", ["holds", "dead-letters", "quarantine", "secrets"])
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_group_without_a_command_lists_its_rows(
+    bare: Type, project: Path, monkeypatch: pytest.MonkeyPatch, group: str, words: tuple[str, ...]
+) -> None:
+    with Hub(project):
+        pass  # it leaves a store behind
+    monkeypatch.chdir(project)
+    said = bare(group, *words)
+    listed = bare(group, "list", *words)
+    assert (said.code, said.out, said.err) == (0, listed.out, listed.err)
+    assert said.out.strip()
+    assert bare(group, "--help").out.startswith(f"Usage: crossdock {group} [OPTIONS] COMMAND")

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from crossdock.cli import deliveries
+from crossdock.cli.listing import Listing
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder, Limit
 from crossdock.cli.place import place_of
 from crossdock.core.states import DeliveryState
 
-group = typer.Typer(name="dead-letters", help="What was refused, or tried for too long.", no_args_is_help=True)
+group = typer.Typer(name="dead-letters", help="What was refused, or tried for too long.", cls=Listing)
 
 Flow = Annotated[str, typer.Option("--flow", help="Only this flow's.")]
 Id = Annotated[str, typer.Argument(metavar="ID")]

@@ -11,6 +11,7 @@ import typer
 from crossdock.cli import deliveries
 from crossdock.cli.acting import acting
 from crossdock.cli.dead_letters import All, Flow, Id, Ids
+from crossdock.cli.listing import Listing
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder, Limit
 from crossdock.cli.place import Place, place_of
 from crossdock.cli.show import emit, instant, say
@@ -21,7 +22,7 @@ from crossdock.core.wire import thaw as thaw_wire
 from crossdock.engine.item import thaw
 from crossdock.engine.known import Known, choices, guarantee_of, known_of
 
-group = typer.Typer(name="holds", help="What only a person can decide.", no_args_is_help=True)
+group = typer.Typer(name="holds", help="What only a person can decide.", cls=Listing)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,6 +11,7 @@ import typer
 from crossdock.cli.acting import acting, for_each
 from crossdock.cli.dead_letters import All, Id, Ids
 from crossdock.cli.deliveries import MOST, answered
+from crossdock.cli.listing import Listing
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder, Limit
 from crossdock.cli.place import Place, place_of
 from crossdock.cli.show import emit, instant, note, say, since, table
@@ -18,7 +19,7 @@ from crossdock.core.errors import UsageError
 from crossdock.core.message import Message
 from crossdock.core.states import MessageState
 
-group = typer.Typer(name="quarantine", help="Messages that could not be understood.", no_args_is_help=True)
+group = typer.Typer(name="quarantine", help="Messages that could not be understood.", cls=Listing)
 
 Connection = Annotated[str, typer.Option("--connection", help="Only this connection's.")]
 SHOWN_BYTES = 16_384

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from crossdock.cli.acting import acting
+from crossdock.cli.listing import Listing
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
 from crossdock.cli.place import Place, place_of
 from crossdock.cli.show import emit, note, say, table
@@ -18,7 +19,7 @@ from crossdock.project import check_project, load_project
 from crossdock.security.keyring import load_keyring
 from crossdock.security.vault import Vault
 
-group = typer.Typer(name="secrets", help="What connections are let in with.", no_args_is_help=True)
+group = typer.Typer(name="secrets", help="What connections are let in with.", cls=Listing)
 
 Connection = Annotated[str, typer.Argument(help="The connection.")]
 MOST_CHARACTERS = 65_536
