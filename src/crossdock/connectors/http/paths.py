@@ -9,9 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from crossdock.core.errors import ForAPerson
+from crossdock.models.violation import nearest
 
 _NAME = re.compile(r"[^.{}|\s]+(?:\.[^.{}|\s]+)*")
 _FIELD = re.compile(r"\{([^{}]*)\}")
+_HUB = "hub."
+OF_THE_HUB = ("hub.key", "hub.marker", "hub.remote_id")
+"""Fields of a template that the hub fills in by itself, beside {hub.needs.NAME}. All others are of the input."""
 MISSING = object()
 
 
@@ -102,6 +106,12 @@ def check_template(text: str) -> str:
     for name in _FIELD.findall(text):
         if not name or not check_path(name):
             raise ValueError(f"{text!r} has an empty field: write {{name}} or {{order.id}}")
+        if name.startswith(_HUB) and name not in OF_THE_HUB and not name.startswith(f"{_HUB}needs."):
+            meant = nearest(name, OF_THE_HUB)
+            known = ", ".join(f"{{{each}}}" for each in (*OF_THE_HUB, f"{_HUB}needs.NAME"))
+            raise ValueError(
+                f"the hub knows no {{{name}}}; " + (f"did you mean {{{meant}}}?" if meant else f"it knows {known}")
+            )
     if "{" in _FIELD.sub("", text) or "}" in _FIELD.sub("", text):
         raise ValueError(f"{text!r} has a brace that is not closed or not opened")
     return text

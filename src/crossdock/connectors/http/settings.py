@@ -52,6 +52,7 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
 DottedPath = Annotated[str, AfterValidator(check_path)]
 SourceText = Annotated[str, AfterValidator(_source)]
 UrlPath = Annotated[str, AfterValidator(_path)]
+Template = Annotated[str, AfterValidator(check_template)]
 Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 
 
@@ -161,7 +162,7 @@ class Find(Part):
         default=None, description="Path of the list of hits; none = the answer is the hit."
     )
     id: DottedPath = Field(default="id", description="Path of the record's id in a hit.")
-    match: dict[DottedPath, str] = Field(
+    match: dict[DottedPath, Template] = Field(
         description="What a hit must say to be the record, by path; the values are templates.",
         examples=[{"reference": "{hub.marker}", "total": "{total.amount}"}],
     )
