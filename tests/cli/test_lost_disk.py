@@ -8,6 +8,7 @@ import apsw
 import pytest
 
 from crossdock.core.errors import StoreLost
+from crossdock.testing.disks import under_the_store
 from crossdock.testing.live import signup
 from crossdock.testing.sink import Sink
 
@@ -40,9 +41,8 @@ class _File(apsw.VFSFile):
 
 @pytest.fixture
 def disk() -> Iterator[_Disk]:
-    disk = _Disk()
-    yield disk
-    disk.unregister()
+    with under_the_store(_Disk()) as disk:
+        yield disk
 
 
 # apsw tells of the failed statement once more as it is freed.

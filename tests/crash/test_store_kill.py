@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-import apsw
 import pytest
 
 from crossdock.core.lanes import lanes_of
 from crossdock.core.message import Message
 from crossdock.stores.sqlite import SqliteStore
+from crossdock.testing.disks import sqlite
 
 KILLS = 8
 WRITER = """
@@ -64,7 +64,7 @@ def test_g01_every_acknowledged_work_survives_kill_9(tmp_path: Path) -> None:
         acknowledged += run_until_killed(path, run, chance.uniform(0.0, 0.25))
     assert acknowledged, "a run in which nothing was written shows nothing"
     asyncio.run(_everything_is_there(path, acknowledged))
-    assert apsw.Connection(str(path)).pragma("integrity_check") == "ok"
+    assert sqlite(path).pragma("integrity_check") == "ok"
 
 
 async def _everything_is_there(path: Path, acknowledged: list[str]) -> None:

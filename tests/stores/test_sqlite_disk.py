@@ -15,6 +15,7 @@ from crossdock.core.work import CellWrite, Committed, Work
 from crossdock.stores.sqlite import SqliteStore
 from crossdock.stores.sqlite import disk as disk_module
 from crossdock.stores.sqlite.disk import MOST_BALLAST_BYTES, Room, Watermark, lets_in, watermark_of
+from crossdock.testing.disks import under_the_store
 from crossdock.testing.store_promises import samples as a
 from crossdock.testing.store_promises.samples import commit
 
@@ -50,9 +51,8 @@ class _File(apsw.VFSFile):
 
 @pytest.fixture
 def disk() -> Iterator[_FullDisk]:
-    disk = _FullDisk()
-    yield disk
-    disk.unregister()
+    with under_the_store(_FullDisk()) as disk:
+        yield disk
 
 
 async def test_g17_on_a_full_disk_what_comes_in_is_refused_and_all_else_waits(tmp_path: Path, disk: _FullDisk) -> None:

@@ -12,6 +12,7 @@ import pytest
 from crossdock.core.errors import StoreLost
 from crossdock.core.work import CellWrite, Work
 from crossdock.stores.sqlite import SqliteStore
+from crossdock.testing.disks import under_the_store
 from crossdock.testing.store_promises.samples import commit
 
 
@@ -70,9 +71,8 @@ class _File(apsw.VFSFile):
 
 @pytest.fixture
 def machine() -> Iterator[_Machine]:
-    machine = _Machine()
-    yield machine
-    machine.unregister()
+    with under_the_store(_Machine()) as machine:
+        yield machine
 
 
 async def test_g01_what_is_acknowledged_after_a_failed_flush_and_a_restart_survives_a_power_cut(

@@ -15,6 +15,7 @@ from crossdock.core.errors import StoreError
 from crossdock.core.work import CellWrite, Work
 from crossdock.stores import open_store
 from crossdock.stores.sqlite import SqliteStore, opening
+from crossdock.testing.disks import sqlite
 from crossdock.testing.store_promises.samples import commit
 
 
@@ -50,7 +51,7 @@ async def test_a_store_whose_holder_was_killed_opens_again(path: Path) -> None:
 
 async def test_a_newer_store_refuses_an_older_program(path: Path) -> None:
     await SqliteStore(path).close()
-    connection = apsw.Connection(str(path))
+    connection = sqlite(path)
     connection.pragma("user_version", 999)
     connection.close()
     before = path.read_bytes()
@@ -98,10 +99,10 @@ async def test_a_store_is_copied_before_it_is_changed(path: Path, monkeypatch: p
     store = SqliteStore(path)
     assert await store.applied("w")
     await store.close()
-    copy = apsw.Connection(str(path.with_name("hub.db.before-2")))
+    copy = sqlite(path.with_name("hub.db.before-2"))
     assert copy.pragma("user_version") == 1
     assert copy.execute("SELECT value FROM cells").get == b"precious"
-    assert apsw.Connection(str(path)).pragma("user_version") == 2
+    assert sqlite(path).pragma("user_version") == 2
 
 
 async def test_g26_a_migration_that_fails_leaves_the_store_as_it_was(
@@ -124,7 +125,7 @@ async def test_g26_a_migration_that_fails_leaves_the_store_as_it_was(
 
 
 async def test_g26_a_store_killed_amid_its_first_migration_opens(path: Path) -> None:
-    connection = apsw.Connection(str(path))
+    connection = sqlite(path)
     connection.pragma("journal_mode", "wal")
     connection.close()
     await SqliteStore(path).close()

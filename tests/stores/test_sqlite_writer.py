@@ -13,6 +13,7 @@ from crossdock.core.work import CellWrite, Committed, Count, Work
 from crossdock.stores.sqlite import SqliteStore, queue, writer
 from crossdock.stores.sqlite.opening import connect_writer
 from crossdock.stores.sqlite.reads import shares
+from crossdock.testing.disks import under_the_store
 from crossdock.testing.store_promises import samples as a
 from crossdock.testing.store_promises.samples import commit
 
@@ -46,9 +47,8 @@ class _File(apsw.VFSFile):
 
 @pytest.fixture
 def disk() -> Iterator[_Disk]:
-    disk = _Disk()
-    yield disk
-    disk.unregister()
+    with under_the_store(_Disk()) as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("executor", ["thread", "inline"])

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import apsw
 import asyncpg
 import pytest
 
@@ -23,6 +22,7 @@ from crossdock.stores.postgres import opening as postgres_opening
 from crossdock.stores.sqlite import SqliteStore, opening
 from crossdock.stores.sqlite.backup import back_up, restore
 from crossdock.stores.tables import TABLES
+from crossdock.testing.disks import sqlite
 from crossdock.testing.fake_platform import FakePlatform
 from crossdock.testing.stage import PythonMap, flow, landscape, stage
 from crossdock.testing.virtual_clock import VirtualClock, run_virtually
@@ -34,7 +34,7 @@ FLOWS = ("create_with_key", "held", "batch")
 
 def store_of_version(version: int, path: Path) -> Path:
     """As the program of that time left it."""
-    connection = apsw.Connection(str(path))
+    connection = sqlite(path)
     for sql in opening.migrations()[:version]:
         connection.execute(sql)
     with connection:
@@ -117,11 +117,11 @@ async def test_g26_a_kill_at_any_step_of_an_upgrade_leaves_a_store_that_opens(tm
     path = store_of_version(VERSIONS[-1], tmp_path / "hub.db")
     killed = subprocess.run([sys.executable, "-c", UPGRADES, str(path), str(step)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    version = apsw.Connection(str(path)).pragma("user_version")
+    version = sqlite(path).pragma("user_version")
     assert version == VERSIONS[-1] + step - 1, "a step is done whole, or not at all"
     done = subprocess.run([sys.executable, "-c", UPGRADES, str(path), "0"], check=False)
     assert done.returncode == 0
-    connection = apsw.Connection(str(path))
+    connection = sqlite(path)
     assert connection.pragma("user_version") == VERSIONS[-1] + 2
     assert connection.execute("SELECT count(*) FROM deliveries").get == 13
     connection.close()

@@ -61,7 +61,8 @@ class NotNow(StoreError):
 
 
 class StoreLost(StoreError):
-    """Nobody knows what is on the disk: a flush failed. Nothing is accepted until the hub is started again."""
+    """Nobody knows what is on the disk: a flush failed, or something there is not what was written. Nothing is accepted
+    until the hub is started again."""
 
 
 class TransportError(CrossdockError):

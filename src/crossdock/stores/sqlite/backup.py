@@ -8,7 +8,8 @@ from pathlib import Path
 
 import apsw
 
-from crossdock.core.errors import StoreError
+from crossdock.core.errors import StoreError, StoreLost
+from crossdock.stores.sqlite.damage import damage, refuse_a_hole_in_the_log, vfs
 from crossdock.stores.sqlite.opening import APPLICATION_ID, BUSY_MS, Holder, connect_reader, make_private, migrations
 
 KEPT = ".before-restore"
@@ -30,6 +31,8 @@ def back_up(path: Path, to: Path) -> int:
         unfinished.replace(to)
         _flush(to.parent)
     except (apsw.Error, OSError) as error:
+        if isinstance(error, apsw.Error) and (found := damage(str(path), error)):
+            raise found from error
         raise StoreError(
             f"the backup cannot be written: {error}", hint="Check the folder, its rights and its disk."
         ) from error
@@ -69,7 +72,9 @@ def check(path: Path) -> None:
         raise StoreError(f"there is no file {path}")
     try:
         connection = apsw.Connection(
-            f"{path.absolute().as_uri()}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            f"{path.absolute().as_uri()}?immutable=1",
+            flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+            vfs=vfs(),
         )
         try:
             if connection.pragma("application_id") != APPLICATION_ID:
@@ -100,8 +105,8 @@ def _set_aside(path: Path) -> Path | None:
             f"somebody is reading {path}: its log cannot be folded into it",
             hint="End what has it open, another crossdock command or a SQLite tool, and restore again.",
         ) from error
-    except apsw.Error:
-        pass  # no store that SQLite can read: kept as it is
+    except (apsw.Error, StoreLost):
+        pass  # no store that SQLite can read, or a damaged one: kept as it is
     for file in (kept, kept.with_name(kept.name + "-wal")):
         file.unlink(missing_ok=True)
     os.link(path, kept)
@@ -112,10 +117,10 @@ def _set_aside(path: Path) -> Path | None:
 
 
 def _fold_log(path: Path) -> None:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs())
     try:
         connection.set_busy_timeout(BUSY_MS // 10)
-        connection.pragma("schema_version")  # a connection that has read nothing knows of no log, and folds none
+        refuse_a_hole_in_the_log(connection, str(path))
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     finally:
         connection.close()

@@ -16,6 +16,7 @@ import apsw
 
 from crossdock.core import crash
 from crossdock.core.errors import StoreError
+from crossdock.stores.sqlite.damage import RESERVED_BYTES, damage, refuse_a_hole_in_the_log, refuse_unchecked, vfs
 
 APPLICATION_ID = 0x58444F4B
 """Marks a SQLite file as a hub's store ("XDOK")."""
@@ -85,6 +86,7 @@ def connect_writer(path: str) -> apsw.Connection:
         make_private(Path(path))
     connection = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     try:
+        connection.reserve_bytes("main", RESERVED_BYTES)  # of a file that is still empty
         if path != MEMORY and connection.pragma("journal_mode", "wal") != "wal":
             raise StoreError(f"{path}: this file system has no shared memory, which SQLite's log needs")
         connection.pragma("synchronous", "FULL")
@@ -95,6 +97,8 @@ def connect_writer(path: str) -> apsw.Connection:
         connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
         connection.pragma("cache_size", -WRITER_CACHE_KIB)
         connection.pragma("temp_store", "MEMORY")
+        _version(connection, path)
+        refuse_a_hole_in_the_log(connection, path)
         _fold_log(connection)
         migrate(connection, path)
     except apsw.Error as error:
@@ -156,7 +160,7 @@ def connect_reader(path: str) -> apsw.Connection:
 
 def _connect(path: str, flags: int) -> apsw.Connection:
     try:
-        connection = apsw.Connection(path, flags=flags, statementcachesize=300)
+        connection = apsw.Connection(path, flags=flags, vfs=vfs(), statementcachesize=300)
     except apsw.Error as error:
         raise _unusable(path, error) from error
     connection.set_busy_timeout(BUSY_MS)
@@ -164,14 +168,18 @@ def _connect(path: str, flags: int) -> apsw.Connection:
 
 
 def _unusable(path: str, error: apsw.Error) -> StoreError:
-    return StoreError(f"{path} cannot be used as a store: {error}", hint="Check the path, its rights and the disk.")
+    return damage(path, error) or StoreError(
+        f"{path} cannot be used as a store: {error}", hint="Check the path, its rights and the disk."
+    )
 
 
 def _version(connection: apsw.Connection, path: str) -> int:
-    """The file's schema version. Raises StoreError if the file is not ours, or newer than this program."""
+    """The file's schema version. Raises StoreError if the file is not ours, newer than this program, or damaged."""
     version = int(connection.pragma("user_version"))
     if version and connection.pragma("application_id") != APPLICATION_ID:
         raise StoreError(f"{path} is a SQLite file, but not a hub's store")
+    if version:
+        refuse_unchecked(connection, path)
     if version > len(migrations()):
         raise StoreError(
             f"{path} was written by a newer Crossdock: its schema is {version}, this program knows {len(migrations())}",

@@ -22,6 +22,7 @@ from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Entity, NotCommitted, Work
 from crossdock.core.xref import CrossReference
 from crossdock.stores.sqlite import reads
+from crossdock.stores.sqlite.damage import damage
 from crossdock.stores.sqlite.disk import Room
 from crossdock.stores.sqlite.leases import lease
 from crossdock.stores.sqlite.opening import MEMORY, Holder, connect_reader, connect_writer
@@ -79,7 +80,7 @@ class _Reads:
         try:
             return query(connection.cursor(), *args, **kwargs)
         except apsw.Error as error:
-            raise StoreError(f"{self._path} cannot be read: {error}") from error
+            raise damage(self._path, error) or StoreError(f"{self._path} cannot be read: {error}") from error
 
     def close(self) -> None:
         if self._pool is not None:

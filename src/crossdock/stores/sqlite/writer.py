@@ -13,6 +13,7 @@ from crossdock.core.lanes import Lane
 from crossdock.core.work import Committed, NotCommitted, Work
 from crossdock.stores.batch import Batch
 from crossdock.stores.facts import Head, wanted
+from crossdock.stores.sqlite.damage import damage
 from crossdock.stores.sqlite.lookup import look_up
 from crossdock.stores.sqlite.writes import write
 
@@ -128,7 +129,7 @@ class Writer:
     def _lose(self, error: apsw.Error) -> StoreLost:
         # Closing would flush the file once more, and a success then would prove nothing.
         self._keep_log()
-        self._lost = StoreLost(
+        self._lost = damage(self._path, error) or StoreLost(
             f"{self._path} can no longer be written: {error}",
             hint="Nothing more is accepted. Mend the disk, then start the hub again: what was acknowledged is there.",
         )

@@ -19,6 +19,7 @@ from crossdock.core.lanes import lanes_of
 from crossdock.core.work import Count, Work
 from crossdock.stores.sqlite import SqliteStore, opening
 from crossdock.testing.chaos.ledger import Ledger
+from crossdock.testing.disks import sqlite, under_the_store
 from crossdock.testing.store_promises import samples as a
 
 SECTOR = 512
@@ -89,12 +90,10 @@ class _File(apsw.VFSFile):
 def _disk(fails: tuple[int, type[apsw.Error]] | None = None) -> Iterator[Disk]:
     before = opening.CHECKPOINT_PAGES
     opening.CHECKPOINT_PAGES = CHECKPOINT_PAGES
-    disk = Disk(fails)
     try:
-        yield disk
+        with under_the_store(Disk(fails)) as disk:
+            yield disk
     finally:
-        disk.unregister()
-        apsw.set_default_vfs("unix")
         opening.CHECKPOINT_PAGES = before
 
 
@@ -135,7 +134,7 @@ async def _judge(ledger: Ledger, path: Path, acknowledged: list[str], where: str
     if len(rows) != sum(heads) or (await store.counts()).get(("connection/shop", "accepted"), 0) != len(rows):
         ledger.find("silent", f"{where}: {len(rows)} rows, but the sums say otherwise")
     await store.close()
-    damage = apsw.Connection(str(path)).pragma("integrity_check")
+    damage = sqlite(path).pragma("integrity_check")
     if damage != "ok":
         ledger.find("lost", f"{where}: the file is damaged: {damage}")
 
