@@ -6,9 +6,13 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 SIGNED_WITH = "bench-secret"
@@ -110,6 +114,30 @@ class Sink(asyncio.Protocol):
             self._transport.write(
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(said), said)
             )
+
+
+def bare(port: int, *arguments: str) -> subprocess.Popen[bytes]:
+    """`_bare.py`, which listens soon."""
+    return subprocess.Popen([sys.executable, str(Path(__file__).with_name("_bare.py")), str(port), *arguments])
+
+
+async def listening(port: int) -> None:
+    for _ in range(400):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.025)
+        else:
+            writer.close()
+            return
+    sys.exit("the bare server did not start")
+
+
+def must_be_200(status: int) -> None:
+    """Ends the whole bench: an exception in a protocol's callback would only end its connection."""
+    if status != 200:
+        print(f"the endpoint answered {status}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 async def open_senders(

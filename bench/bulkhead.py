@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from pathlib import Path
 import uvloop
 from _figures import tell
 from _hub import HUB, INBOUND, INVOICE, MODEL, SOURCE, RunningHub, free_port, write_files
-from _wire import Sink, open_senders, order, percentile, signed_post
+from _wire import Sink, must_be_200, open_senders, order, percentile, signed_post
 
 DESTINATIONS = 20
 DEAD, SLOW, FLAPPING = 0, 1, 2
@@ -108,7 +107,7 @@ async def at_rate(port: int, seen: Seen, rate: float, seconds: float) -> tuple[l
         healthy += number % DESTINATIONS in HEALTHY
         return signed_post("/hooks/shop", order(number, time.time()))
 
-    senders = await open_senders(port, 16, next_request, _must_be_200)
+    senders = await open_senders(port, 16, next_request, lambda status, _: must_be_200(status))
     while (passed_s := time.perf_counter() - started_at) < seconds:
         allowed = int(passed_s * rate)
         for sender in senders:
@@ -156,11 +155,6 @@ async def measure(rate: float, seconds: float) -> dict[str, float]:
 
 def _ignored(body: bytes) -> None:
     """What went to those in trouble is not measured."""
-
-
-def _must_be_200(status: int, _: float) -> None:
-    if status != 200:
-        sys.exit(f"the hub answered {status}")
 
 
 def main() -> None:

@@ -3,9 +3,10 @@
     python bench/ingest.py [--seconds N] [--backlog N] [--json]
 
 64 connections, HMAC, SQLite with synchronous=FULL; `ratio` is to the same endpoint without a store in the same run: the
-same server, the same body and the same signature check. Nothing is delivered meanwhile: the backlog grows, and
-`memory_growth_mib` tells what `backlog` more waiting events cost in memory, `p99_ratio` what they cost the sender: p99
-with them over p99 before.
+same server, the same body and the same signature check. `to_bare` is to the same endpoint with a group commit and
+nothing else of a hub (`_bare.py`): what the libraries leave to be had. Nothing is delivered meanwhile: the backlog
+grows, and `memory_growth_mib` tells what `backlog` more waiting events cost in memory, `p99_ratio` what they cost the
+sender: p99 with them over p99 before.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 import uvloop
 from _figures import tell
 from _hub import RunningHub, free_port, write_project
-from _wire import SIGNED_WITH, open_senders, order, percentile, signed_post
+from _wire import SIGNED_WITH, bare, listening, must_be_200, open_senders, order, percentile, signed_post
 
 CONNECTIONS = 64
 NUMBERS = itertools.count(1)
@@ -57,8 +58,7 @@ async def load(port: int, *, seconds: float = 0.0, amount: int = 0) -> tuple[flo
         return signed_post("/hooks/shop", order(next(NUMBERS), time.time()))
 
     def answered(status: int, seconds: float) -> None:
-        if status != 200:
-            sys.exit(f"the endpoint answered {status}")
+        must_be_200(status)
         took.append(seconds)
 
     senders = await open_senders(port, CONNECTIONS, next_request, answered)
@@ -74,19 +74,27 @@ async def storeless(seconds: float) -> float:
     port = free_port()
     process = subprocess.Popen([sys.executable, "-c", STORELESS % (SIGNED_WITH.encode(), port)])
     try:
-        for _ in range(400):
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                break
-            except OSError:
-                await asyncio.sleep(0.025)
+        await listening(port)
         await load(port, seconds=min(seconds, 1.0))
         rate, _ = await load(port, seconds=seconds)
         return rate
     finally:
         process.terminate()
         process.wait()
+
+
+async def bare_durable(seconds: float) -> float:
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="crossdock-bench-") as name:
+        process = bare(port, str(Path(name) / "bare.db"))
+        try:
+            await listening(port)
+            await load(port, seconds=min(seconds, 1.0))
+            rate, _ = await load(port, seconds=seconds)
+            return rate
+        finally:
+            process.kill()
+            process.wait()
 
 
 async def measure(seconds: float, backlog: int) -> dict[str, float]:
@@ -101,22 +109,24 @@ async def measure(seconds: float, backlog: int) -> dict[str, float]:
             await load(port, amount=backlog)
             grown = hub.memory_bytes() - before
             _, took_behind = await load(port, seconds=seconds)
-    storeless_per_s = await storeless(seconds)
+    storeless_per_s, bare_per_s = await storeless(seconds), await bare_durable(seconds)
     return {
         "acks_per_s": round(acks_per_s),
         "ratio": round(acks_per_s / storeless_per_s, 3),
+        "to_bare": round(acks_per_s / bare_per_s, 3),
         "p50_ms": round(percentile(took, 0.5) * 1000, 2),
         "p99_ms": round(percentile(took, 0.99) * 1000, 2),
         "backlog": backlog,
         "p99_ratio": round(percentile(took_behind, 0.99) / percentile(took, 0.99), 2),
         "memory_growth_mib": round(grown / 2**20, 1),
         "storeless_per_s": round(storeless_per_s),
+        "bare_durable_per_s": round(bare_per_s),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--seconds", type=float, default=8.0, help="for each of the two measurements")
+    parser.add_argument("--seconds", type=float, default=8.0, help="for each of the measurements")
     parser.add_argument("--backlog", type=int, default=200_000, help="waiting events whose memory is measured")
     parser.add_argument("--json", action="store_true", help="only the last line")
     options = parser.parse_args()

@@ -3,8 +3,10 @@
     python bench/route.py [--seconds N] [--json] [--store postgresql [--workers 1,2,4]]
 
 Beside it, in the same run: a bare uvicorn endpoint that takes the same requests, and a bare aiohttp client that posts
-the same bodies to the same sink. `ratio` is the hub's events/s over the slower of the two. Latencies are end to end,
-from the webhook's first byte to the request's arrival at the sink, at half of the measured rate.
+the same bodies to the same sink. `ratio` is the hub's events/s over the slower of the two. `to_bare` is over a pipeline
+that makes it durable, posts it and notes the outcome with the same libraries, and has nothing else of a hub
+(`_bare.py`): what they leave to be had. Latencies are end to end, from the webhook's first byte to the request's
+arrival at the sink, at half of the measured rate.
 
 On PostgreSQL (a server of its own, durable) also a bare insert, claim and complete of the same bodies, each step
 a commit: one event at a time on 16 connections, and 64 at a time. `to_cycle` is the hub's events/s over the former.
@@ -28,7 +30,7 @@ import uvloop
 from _cycle import bare_cycle
 from _figures import tell
 from _hub import RunningHub, free_port, write_project
-from _wire import open_senders, open_sink, order, percentile, signed_post
+from _wire import bare, listening, must_be_200, open_senders, open_sink, order, percentile, signed_post
 
 from crossdock.stores.postgres.opening import SCHEMA
 from crossdock.testing.services import Postgres
@@ -73,7 +75,7 @@ async def bare_server(seconds: float) -> float:
     port = free_port()
     process = subprocess.Popen([sys.executable, "-c", BARE % port])
     try:
-        await _listening(port)
+        await listening(port)
         done = 0
 
         def answered(status: int, _: float) -> None:
@@ -115,6 +117,21 @@ async def bare_client(sink: int, seconds: float) -> float:
     return done / seconds
 
 
+async def bare_pipeline(seen: Seen, sink: int, seconds: float) -> float:
+    """Events/s."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="crossdock-bench-") as name:
+        process = bare(port, str(Path(name) / "bare.db"), str(sink))
+        try:
+            await listening(port)
+            await flat_out(port, seen, min(seconds, 1.0))
+            rate, _ = await flat_out(port, seen, seconds)
+            return rate
+        finally:
+            process.kill()
+            process.wait()
+
+
 async def flat_out(port: int, seen: Seen, seconds: float) -> tuple[float, int]:
     """Events/s through the whole hub, and how many there were."""
     sent = 0
@@ -129,7 +146,7 @@ async def flat_out(port: int, seen: Seen, seconds: float) -> tuple[float, int]:
         return fresh_request()
 
     started_at = time.perf_counter()
-    senders = await open_senders(port, CONNECTIONS, next_request, _must_be_200)
+    senders = await open_senders(port, CONNECTIONS, next_request, lambda status, _: must_be_200(status))
     while time.perf_counter() < ends_at:
         await asyncio.sleep(0.001)
         for sender in senders:
@@ -156,7 +173,7 @@ async def at_rate(port: int, seen: Seen, rate: float, seconds: float) -> None:
         sent += 1
         return fresh_request()
 
-    senders = await open_senders(port, CONNECTIONS * 2, next_request, _must_be_200)
+    senders = await open_senders(port, CONNECTIONS * 2, next_request, lambda status, _: must_be_200(status))
     while (passed_s := time.perf_counter() - started_at) < seconds:
         allowed = int(passed_s * rate)
         for sender in senders:
@@ -172,33 +189,19 @@ async def at_rate(port: int, seen: Seen, rate: float, seconds: float) -> None:
         sender.close()
 
 
-def _must_be_200(status: int, _: float) -> None:
-    if status != 200:
-        sys.exit(f"the hub answered {status}")
-
-
-async def _listening(port: int) -> None:
-    for _ in range(400):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.025)
-        else:
-            writer.close()
-            return
-    sys.exit("the bare server did not start")
-
-
 async def measure(seconds: float) -> dict[str, float]:
     seen = Seen()
     server, sink = await open_sink(seen.took)
     figures = await hub_alone(seen, sink, seconds)
+    bare_per_s = await bare_pipeline(seen, sink, seconds)
     server_per_s = await bare_server(seconds)
     client_per_s = await bare_client(sink, seconds)
     server.close()
     return {
         **figures,
         "ratio": round(figures["events_per_s"] / min(server_per_s, client_per_s), 3),
+        "to_bare": round(figures["events_per_s"] / bare_per_s, 3),
+        "bare_pipeline_per_s": round(bare_per_s),
         "bare_server_per_s": round(server_per_s),
         "bare_client_per_s": round(client_per_s),
     }
@@ -250,7 +253,7 @@ async def hub_alone(seen: Seen, sink: int, seconds: float, store: str = "", *arg
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--seconds", type=float, default=8.0, help="for each of the four measurements")
+    parser.add_argument("--seconds", type=float, default=8.0, help="for each of the measurements")
     parser.add_argument("--json", action="store_true", help="only the last line")
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--workers", default="1,2,4", help="on PostgreSQL: so many, one hub after another")
