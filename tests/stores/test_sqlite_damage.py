@@ -95,6 +95,14 @@ async def test_a_damaged_page_that_is_written_on_ends_the_hub(tmp_path: Path) ->
     await store.close()
 
 
+async def test_no_hub_starts_where_what_it_remembers_is_damaged(tmp_path: Path) -> None:
+    path = await stopped(tmp_path)
+    root = sqlite(path).execute("SELECT rootpage FROM sqlite_schema WHERE name = 'lanes'").get
+    flip(path, (root - 1) * 4096 + 50)
+    with pytest.raises(StoreLost, match="is damaged"):
+        SqliteStore(path)
+
+
 async def test_a_backup_whose_pages_are_damaged_is_not_put_in_place(tmp_path: Path) -> None:
     path = await stopped(tmp_path)
     back_up(path, tmp_path / "copy")

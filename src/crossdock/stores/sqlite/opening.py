@@ -103,7 +103,7 @@ def connect_writer(path: str) -> apsw.Connection:
         migrate(connection, path)
     except apsw.Error as error:
         connection.close()
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     except StoreError:
         connection.close()
         raise
@@ -151,7 +151,7 @@ def connect_reader(path: str) -> apsw.Connection:
             )
     except apsw.Error as error:
         connection.close()
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     except StoreError:
         connection.close()
         raise
@@ -162,12 +162,12 @@ def _connect(path: str, flags: int) -> apsw.Connection:
     try:
         connection = apsw.Connection(path, flags=flags, vfs=vfs(), statementcachesize=300)
     except apsw.Error as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     connection.set_busy_timeout(BUSY_MS)
     return connection
 
 
-def _unusable(path: str, error: apsw.Error) -> StoreError:
+def unusable(path: str, error: apsw.Error) -> StoreError:
     return damage(path, error) or StoreError(
         f"{path} cannot be used as a store: {error}", hint="Check the path, its rights and the disk."
     )

@@ -25,7 +25,7 @@ from crossdock.stores.sqlite import reads
 from crossdock.stores.sqlite.damage import damage
 from crossdock.stores.sqlite.disk import Room
 from crossdock.stores.sqlite.leases import lease
-from crossdock.stores.sqlite.opening import MEMORY, Holder, connect_reader, connect_writer
+from crossdock.stores.sqlite.opening import MEMORY, Holder, connect_reader, connect_writer, unusable
 from crossdock.stores.sqlite.queue import Executor, Inline, Threaded
 from crossdock.stores.sqlite.retention import prune
 from crossdock.stores.sqlite.writer import Writer
@@ -119,7 +119,11 @@ class SqliteStore:
             self._holder.take()
         try:
             connection = connect_writer(name)
-            writer = Writer(connection, name, now or steady_clock())
+            try:
+                writer = Writer(connection, name, now or steady_clock())
+            except apsw.Error as error:
+                connection.close()
+                raise unusable(name, error) from error
         except BaseException:
             self._let_go()
             raise
