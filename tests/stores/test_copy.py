@@ -13,16 +13,17 @@ import pytest
 
 from crossdock.core import json
 from crossdock.core.errors import StoreError
+from crossdock.core.lanes import Lane
 from crossdock.core.states import DeliveryState
 from crossdock.core.work import CellWrite, Work
 from crossdock.engine.audit import audit
 from crossdock.engine.operate import Operator
 from crossdock.stores import open_store
-from crossdock.stores.copy import MOVED, copy, named, open_moving, refuse_what_has_moved, reopen
+from crossdock.stores.copy import copy, named, open_moving, refuse_what_has_moved, reopen
 from crossdock.stores.postgres import PostgresStore, opening
 from crossdock.stores.sqlite import SqliteStore
 from crossdock.stores.sqlite.moving import SqliteMoving
-from crossdock.stores.tables import AT_ONCE, TABLES
+from crossdock.stores.tables import AT_ONCE, MOVED, TABLES
 from crossdock.testing.fake_platform import FakePlatform
 from crossdock.testing.stage import PythonMap, flow, landscape, stage
 from crossdock.testing.virtual_clock import VirtualClock, run_virtually
@@ -218,7 +219,7 @@ async def test_a_source_that_cannot_be_marked_is_not_copied(tmp_path: Path, monk
         raise apsw.FullError("no room")
 
     with monkeypatch.context() as patched:
-        patched.setattr(SqliteMoving, "put_cell", fails)
+        patched.setattr(SqliteMoving, "mark", fails)
         with pytest.raises(StoreError, match="cannot be marked as moved: no room") as told:
             await copy(old, new)
     assert "Nothing was copied" in told.value.hint
@@ -257,24 +258,46 @@ async def test_a_running_hub_is_not_moved_nor_moved_into(tmp_path: Path, url: st
     await connection.close()
 
 
-async def test_a_hub_that_begins_while_its_store_is_read_is_not_moved(tmp_path: Path, url: str) -> None:
-    await with_something_in_it(PostgresStore(url))
-
-    async def begins() -> None:
-        connection = await asyncpg.connect(url, server_settings=opening.SETTINGS)
-        await connection.execute(A_HUB_AT_WORK)
-        await connection.close()
+async def test_a_hub_that_has_the_store_open_while_it_is_copied_writes_nothing_to_what_was_left(
+    tmp_path: Path, url: str
+) -> None:
+    """It took no lane yet: what it is sent meanwhile is not accepted, and it begins nothing."""
+    hub = PostgresStore(url)
+    await hub.apply(Work("before"))
+    lane, new = Lane("flow/f", "events", 0), f"sqlite:{tmp_path / 'new.db'}"
+    meanwhile: list[asyncio.Future[Any]] = []
 
     def amid_it(table: str, *_: int) -> None:
         if table == "works":
-            hub = threading.Thread(target=lambda: asyncio.run(begins()))
-            hub.start()
-            hub.join()
+            meanwhile.append(asyncio.ensure_future(hub.apply(Work("amid"))))
+            meanwhile.append(asyncio.ensure_future(hub.lease([lane], "w1", 2e9, 1e9)))
 
-    new = f"sqlite:{tmp_path / 'new.db'}"
-    with pytest.raises(StoreError, match="a hub is at work on this store: worker w1"):
-        await copy(url, new, amid_it)
-    assert not (await dump(new))["works"]
+    await copy(url, new, amid_it)
+    for future in meanwhile:
+        with pytest.raises(StoreError):
+            await future
+    with pytest.raises(StoreError):
+        await hub.apply(Work("after"))
+    await hub.close()
+    assert [row[0] for row in (await dump(new))["works"]] == ["before"]
+    await reopen(url)
+    store = PostgresStore(url)
+    assert not await store.applied("amid")
+    await store.apply(Work("afterwards"))
+    assert await store.lease([lane], "w1", 2e9, 1e9)
+    await store.close()
+
+
+@pytest.mark.parametrize("source", ["sqlite", "postgresql"])
+async def test_what_was_copied_to_one_place_is_not_copied_to_another(tmp_path: Path, url: str, source: str) -> None:
+    old = url if source == "postgresql" else f"sqlite:{tmp_path / 'old.db'}"
+    new, third = f"sqlite:{tmp_path / 'new.db'}", f"sqlite:{tmp_path / 'third.db'}"
+    await with_something_in_it(open_store(old))
+    await copy(old, new)
+    with pytest.raises(StoreError, match=r"was copied to sqlite:.*new\.db before"):
+        await copy(old, third)
+    await reopen(old)
+    await copy(old, third)
 
 
 async def test_nothing_is_mixed_with_what_is_there(tmp_path: Path) -> None:

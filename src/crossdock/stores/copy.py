@@ -8,18 +8,11 @@ from typing import Any, Protocol
 from crossdock.core import json
 from crossdock.core.errors import StoreError
 from crossdock.core.store import Store
-from crossdock.stores.tables import TABLES
-
-MOVED = "moved"
-"""The cell that says where the store went. It is not copied."""
+from crossdock.stores.tables import MOVED, TABLES
 
 
 class Moving(Protocol):
-    """A store that no hub may open meanwhile."""
-
-    async def refuse_a_running_hub(self) -> None:
-        """Raises StoreError where one has begun to work on it."""
-        ...
+    """A store that no hub may open meanwhile, nor write to where one has it open."""
 
     async def amounts(self) -> Mapping[str, int]:
         """Rows of each table."""
@@ -33,7 +26,15 @@ class Moving(Protocol):
 
     async def commit(self) -> None: ...
 
-    async def put_cell(self, name: str, value: bytes | None) -> None: ...
+    async def moved(self) -> bytes | None:
+        """The mark, if it has one."""
+        ...
+
+    async def mark(self, value: bytes) -> None:
+        """Durable, and from here on no hub writes to it any more."""
+        ...
+
+    async def unmark(self) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -62,6 +63,7 @@ async def copy(
     Raises StoreError; then the target holds nothing of it, unless it says that this is not known."""
     source = await open_moving(source_url)
     try:
+        _refuse_another_target(await source.moved(), source_url, target_url)
         target = await open_moving(target_url, new=True)
         try:
             amounts = await _copy(source, target, target_url, told)
@@ -72,6 +74,16 @@ async def copy(
     finally:
         await source.close()
     return amounts
+
+
+def _refuse_another_target(mark: bytes | None, source_url: str, target_url: str) -> None:
+    """A move that was cut short goes on to where it went."""
+    to = json.decode(mark)["to"] if mark is not None else named(target_url)
+    if to != named(target_url):
+        raise StoreError(
+            f"{named(source_url)} was copied to {to} before: the hub goes on there",
+            hint=f"Copy from {to}. If this one is to go on after all: crossdock store reopen, and remove that copy.",
+        )
 
 
 async def _copy(
@@ -98,13 +110,12 @@ async def _copy(
     left = [table for table in TABLES if copied[table] != amounts[table]]
     if left:
         raise StoreError(f"not every row of {', '.join(left)} came over", hint="Nothing was changed. Please report it.")
-    await source.refuse_a_running_hub()
     return copied
 
 
 async def _mark(source: Moving, source_url: str, target_url: str) -> None:
     try:
-        await source.put_cell(MOVED, json.encode({"to": named(target_url)}))
+        await source.mark(json.encode({"to": named(target_url)}))
     except Exception as error:  # whatever a driver raises
         raise StoreError(
             f"{named(source_url)} cannot be marked as moved: {error}",
@@ -128,7 +139,7 @@ async def reopen(url: str) -> None:
     """A store that was copied elsewhere is taken into use again, as it was then."""
     moving = await open_moving(url)
     try:
-        await moving.put_cell(MOVED, None)
+        await moving.unmark()
     finally:
         await moving.close()
 

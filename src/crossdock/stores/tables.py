@@ -45,6 +45,9 @@ TABLES: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 """Table → columns, in the order in which they are copied."""
 
+MOVED = "moved"
+"""The cell that says where the store went. It is not copied."""
+
 AT_ONCE = 2000
 """Rows that travel together."""
 LARGE_AT_ONCE = 50

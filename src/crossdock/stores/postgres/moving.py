@@ -10,18 +10,31 @@ from typing import Any
 
 from crossdock.core.errors import StoreError
 from crossdock.stores.postgres.opening import LOCK, SCHEMA, connect, driver
-from crossdock.stores.tables import TABLES, at_once
+from crossdock.stores.tables import MOVED, TABLES, at_once
 
 Row = Sequence[Any]
 
 _ORDER = dict.fromkeys(("deliveries", "exchanges"), " ORDER BY seq")
 _SUMMED = {"counts": ("scope", "name"), "tallies": ("kind", "name", "state")}
 """Kept in several slots here."""
+_WRITTEN = ("works", "lanes")
+"""By all that a hub does."""
+_REFUSE = f"""
+CREATE OR REPLACE FUNCTION refuse_what_has_moved() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'this store was copied elsewhere: the hub goes on there'; END $$;
+{
+    "".join(
+        f"CREATE OR REPLACE TRIGGER moved BEFORE INSERT OR UPDATE ON {table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_what_has_moved();"
+        for table in _WRITTEN
+    )
+}"""
+_REFUSE_NO_MORE = "DROP FUNCTION IF EXISTS refuse_what_has_moved CASCADE"
 _READ = {"lanes": {"worker": "''::text", "until": "0.0::double precision"}}
 
 
 class PostgresMoving:
-    """Raises StoreError where a hub is at work on it."""
+    """Raises StoreError where a hub is at work on it. One that has it open and begins meanwhile waits, and may not."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -34,24 +47,24 @@ class PostgresMoving:
         moving = cls(await connect(url))
         try:
             await moving._begin()
-            await moving.refuse_a_running_hub()
+            await moving._refuse_a_running_hub()
         except BaseException:
             await moving.close()
             raise
         return moving
 
     async def _begin(self) -> None:
-        """From here on no hub opens the store: they wait for this lock."""
+        """From here on no hub opens the store, and none writes to it: they wait for these locks."""
         self._connection = await self._pool.acquire()
         await self._connection.execute("SET idle_in_transaction_session_timeout = 0")
+        await self._connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         self._transaction = self._connection.transaction(isolation="repeatable_read")
         await self._transaction.start()
-        await self._connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        # Before anything is read: what is read is as it was then.
+        await self._connection.execute(f"LOCK TABLE {', '.join(_WRITTEN)} IN SHARE ROW EXCLUSIVE MODE")
 
-    async def refuse_a_running_hub(self) -> None:
-        """As it is now, and not as it was when the rows began to be read: one that had opened the store before may have
-        begun to work since."""
-        running = await self._pool.fetchval(
+    async def _refuse_a_running_hub(self) -> None:
+        running = await self._connection.fetchval(
             "SELECT worker FROM lanes WHERE worker <> '' AND until > extract(epoch FROM clock_timestamp()) LIMIT 1"
         )
         if running:
@@ -102,11 +115,19 @@ class PostgresMoving:
         await self._transaction.commit()
         self._transaction = None
 
-    async def put_cell(self, name: str, value: bytes | None) -> None:
-        """Alone, in a commit of its own beside what is being read, which goes on to hold the store; None removes it."""
-        if value is None:
-            await self._pool.execute("DELETE FROM cells WHERE name = $1", name)
-        else:
-            await self._pool.execute(
-                "INSERT INTO cells VALUES ($1, 1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", name, value
-            )
+    async def moved(self) -> bytes | None:
+        found: bytes | None = await self._connection.fetchval("SELECT value FROM cells WHERE name = $1", MOVED)
+        return found
+
+    async def mark(self, value: bytes) -> None:
+        """Ends the reading. The store itself refuses a hub's writes then, also of one that has it open."""
+        await self._connection.execute(
+            "INSERT INTO cells VALUES ($1, 1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", MOVED, value
+        )
+        await self._connection.execute(_REFUSE)
+        await self.commit()
+
+    async def unmark(self) -> None:
+        await self._connection.execute("DELETE FROM cells WHERE name = $1", MOVED)
+        await self._connection.execute(_REFUSE_NO_MORE)
+        await self.commit()

@@ -16,7 +16,7 @@ from crossdock.core.states import DeliveryState
 from crossdock.stores.sqlite.bulk import text_of
 from crossdock.stores.sqlite.opening import Holder, connect_writer
 from crossdock.stores.sqlite.rows import EVENTS_CODE, packed, place, stage_of
-from crossdock.stores.tables import TABLES, at_once
+from crossdock.stores.tables import MOVED, TABLES, at_once
 
 Row = Sequence[Any]
 
@@ -65,9 +65,6 @@ class SqliteMoving:
         self._connection.close()
         self._holder.release()
 
-    async def refuse_a_running_hub(self) -> None:
-        """None can be: this holds the file."""
-
     async def amounts(self) -> Mapping[str, int]:
         return {table: int(self._connection.execute(f"SELECT count(*) FROM {table}").get) for table in TABLES}
 
@@ -93,14 +90,17 @@ class SqliteMoving:
     async def commit(self) -> None:
         self._connection.execute("COMMIT")
 
-    async def put_cell(self, name: str, value: bytes | None) -> None:
-        """Alone, in a commit of its own; None removes it."""
-        if value is None:
-            self._connection.execute("DELETE FROM cells WHERE name = ?", (name,))
-        else:
-            self._connection.execute(
-                "INSERT INTO cells VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
-            )
+    async def moved(self) -> bytes | None:
+        found: bytes | None = self._connection.execute("SELECT value FROM cells WHERE name = ?", (MOVED,)).get
+        return found
+
+    async def mark(self, value: bytes) -> None:
+        self._connection.execute(
+            "INSERT INTO cells VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (MOVED, value)
+        )
+
+    async def unmark(self) -> None:
+        self._connection.execute("DELETE FROM cells WHERE name = ?", (MOVED,))
 
     def _as_ours(self, table: str, row: dict[str, Any]) -> dict[str, Any]:
         ours: dict[str, Any] = {
