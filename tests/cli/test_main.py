@@ -1,6 +1,7 @@
 """What every command has in common: how it is asked, and how it fails."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,16 @@ def test_what_others_wrote_moves_no_cursor_and_is_no_markup(type_: Type, monkeyp
     assert "[red]it[/red]" in said.err
     assert "abcdefghijklmnopqrstuvwx" not in said.err
     assert "abcdefghijklmnopqrstuvwx" not in json.dumps(type_("status", "--json").json)
+
+
+def test_a_name_that_is_not_in_utf8_is_spelled_out(bare: Type, project: Path) -> None:
+    odd = os.fsdecode(b"\xff.yaml")
+    (project / "flows" / odd).touch()
+    plainly, as_json = bare("check", "-p", str(project)), bare("check", "-p", str(project), "--json")
+    assert (plainly.code, as_json.code) == (1, 1)
+    assert "flows/\\udcff.yaml: " in plainly.out
+    assert "flows/\\udcff.yaml" in {one["file"] for one in as_json.json["problems"]}
+    assert bare("check", "-p", odd, "--json").json["problems"][0]["file"] == "\\udcff.yaml"
 
 
 @pytest.mark.parametrize("group", ["holds", "dead-letters", "quarantine", "secrets"])

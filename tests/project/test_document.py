@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from crossdock.core.errors import ProjectError
-from crossdock.project.document import MOST_NODES, Document
+from crossdock.project.document import DEEPEST, MOST_NODES, Document
 
 TEXT = """\
 on: [order.created, order.updated]
@@ -92,11 +92,17 @@ def test_all_twice_written_keys_are_told_in_one_run() -> None:
         ("a: 1e999999999", "is no number that is read here"),
         ("a: .nan", "is no number that is read here"),
         ("a: \x07", "not valid YAML"),
+        ('a: "\\ud800"', "x.yaml:1:4: the character U+D800 does not belong in a text"),
+        ('"\\ud800": 1', "x.yaml:1:1: the character U+D800 does not belong in a text"),
         ("a: 1\n---\nb: 2", "not valid YAML"),
     ],
 )
 def test_what_is_not_plain_yaml_is_told_with_its_place(text: str, what: str) -> None:
     assert what in said(text)
+
+
+def test_a_character_in_halves_is_that_character_as_in_json() -> None:
+    assert Document("x", '{"\\ud83d\\ude00": "\\ud83d\\ude00"}').data == {"😀": "😀"}
 
 
 def test_aliases_are_read_and_a_bomb_of_them_is_not() -> None:
@@ -110,6 +116,14 @@ def test_an_alias_of_itself_ends() -> None:
     assert "nested" in said("a: &a [*a]")
 
 
-def test_deep_nesting_is_refused_not_crashed_on() -> None:
-    assert "nested" in said("[" * 200 + "]" * 200)
-    assert "nested" in said("[" * 100_000)
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[" * 200 + "]" * 200, "1:66"),
+        ("[" * 100_000, "1:65"),
+        ("- " * 2000, "1:129"),
+        ("".join(f"{' ' * depth}a:\n" for depth in range(1000)), "65:65"),
+    ],
+)
+def test_deep_nesting_is_refused_at_its_place_and_not_crashed_on(text: str, place: str) -> None:
+    assert f"x.yaml:{place}: is nested more than {DEEPEST} deep" in said(text)

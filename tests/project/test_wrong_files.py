@@ -39,7 +39,7 @@ BOMB = f"a: &a [x,x,x,x,x,x,x,x,x]\n{LEVELS}"
         ({"flows/deals.yaml": BOMB}, "flows/deals.yaml:1:10: holds more than 100,000 values once its aliases"),
         ({"models/a.yaml": BOMB}, "models/a.yaml:1:10: holds more than 100,000 values once its aliases"),
         ({"tables/a.yaml": BOMB}, "tables/a.yaml:1:10: holds more than 100,000 values once its aliases"),
-        ({"cases/a.yaml": "- {a: " + "[" * 2000 + "]" * 2000 + "}"}, "cases/a.yaml: is nested too deeply"),
+        ({"cases/a.yaml": "- {a: " + "[" * 2000 + "]" * 2000 + "}"}, "cases/a.yaml:1:69: is nested more than 64 deep"),
         ({"models/a.yaml": "$id: a@1\n$id: b@1\n"}, "models/a.yaml:2:1: `$id` is here twice; the first is on line 1"),
         ({"flows/deals.yaml": FLOW.encode() + b"description: \xff\n"}, "flows/deals.yaml:4:14: is not UTF-8 text\n    save it as UTF-8"),
         ({"maps/deal.jq": b"# caf\xe9\n."}, "maps/deal.jq:1:6: is not UTF-8 text"),

@@ -37,13 +37,27 @@ def begin() -> None:
 
 def emit(value: Any) -> None:
     """One JSON document on one line, without live secrets."""
-    sys.stdout.write(json.encode(_redactor.document(value)).decode() + "\n")
+    document = _redactor.document(value)
+    try:
+        line = json.encode(document)
+    except UnicodeEncodeError:
+        line = json.encode(_whole(document))
+    sys.stdout.write(line.decode() + "\n")
     sys.stdout.flush()
 
 
 def plain(value: Any) -> str:
     """Text that others wrote, as it may be shown: nothing a terminal obeys, no live secret, nothing named like one."""
-    return _redactor.text(str(value)).translate(_CONTROLS)
+    return _redactor.text(_whole(str(value))).translate(_CONTROLS)
+
+
+def _whole(value: Any) -> Any:
+    """The same with `\\udcff` spelled out: what a file's name or an argument becomes that is not in UTF-8."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_whole(name): _whole(said) for name, said in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def stdout() -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +12,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.tokens import (
+    BlockEndToken,
+    BlockMappingStartToken,
+    BlockSequenceStartToken,
+    FlowMappingEndToken,
+    FlowMappingStartToken,
+    FlowSequenceEndToken,
+    FlowSequenceStartToken,
+)
 
 from crossdock.core.errors import Problem, ProjectError
 
@@ -21,8 +31,12 @@ LONGEST_NUMBER = 100
 """characters"""
 
 Path = tuple[str | int, ...]
+_NESTED = f"is nested more than {DEEPEST} deep"
 _PREFIX = "tag:yaml.org,2002:"
+_OPENING = (BlockMappingStartToken, BlockSequenceStartToken, FlowMappingStartToken, FlowSequenceStartToken)
+_CLOSING = (BlockEndToken, FlowMappingEndToken, FlowSequenceEndToken)
 _TRUTH = {"true": True, "false": False}
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,8 @@ class Document:
                 said = f"{error.context}, {said}"
             raise ProjectError([Problem(self.name, line, column, f"not valid YAML: {said}", _advice(said))]) from None
         except RecursionError:
-            raise ProjectError([Problem(self.name, 0, 0, "is nested too deeply")]) from None
+            line, column = _too_deep(text)
+            raise ProjectError([Problem(self.name, line, column, _NESTED)]) from None
         except ReaderError as error:
             line, column = _place_of(text, error.position)
             code = error.character if isinstance(error.character, int) else ord(error.character)
@@ -117,7 +132,7 @@ class Document:
             what = f"holds more than {MOST_NODES:,} values once its aliases (*name) are written out"
             raise ProjectError([Problem(self.name, *_place(node), what)])
         if depth > DEEPEST:
-            raise ProjectError([Problem(self.name, *_place(node), f"is nested more than {DEEPEST} deep")])
+            raise ProjectError([Problem(self.name, *_place(node), _NESTED)])
         if isinstance(node, MappingNode):
             return dict(self._members(node, path, depth))
         if isinstance(node, SequenceNode):
@@ -126,6 +141,7 @@ class Document:
                 self._spots[*path, index] = _Spot(_place(item), item)
                 items.append(self._value(item, (*path, index), depth + 1))
             return items
+        assert isinstance(node, ScalarNode)
         return self._scalar(node)
 
     def _members(self, node: MappingNode, path: Path, depth: int) -> Iterator[tuple[str, Any]]:
@@ -136,7 +152,7 @@ class Document:
                 what = "a key is a plain name" if key.tag != f"{_PREFIX}merge" else "`<<` is not read here"
                 self._problems.append(Problem(self.name, line, column, what, "write the keys out"))
                 continue
-            name = str(key.value)
+            name = self._text(key)
             if name in seen:
                 what = f"`{name}` is here twice; the first is on line {seen[name]}"
                 self._problems.append(Problem(self.name, line, column, what, "keep one of them"))
@@ -145,8 +161,22 @@ class Document:
             self._spots[*path, name] = _Spot((line, column), member)
             yield name, self._value(member, (*path, name), depth + 1)
 
-    def _scalar(self, node: Node) -> Any:
+    def _text(self, node: ScalarNode) -> str:
+        """Halves of a character, which are written `\\ud83d\\ude00` as in JSON, make one; a half alone makes none."""
         text = str(node.value)
+        if not _HALF.search(text):
+            return text
+        halves = text.encode("utf-16-le", "surrogatepass")
+        try:
+            return halves.decode("utf-16-le")
+        except UnicodeDecodeError as error:
+            code = int.from_bytes(halves[error.start : error.start + 2], "little")
+            what = f"the character U+{code:04X} does not belong in a text"
+            self._problems.append(Problem(self.name, *_place(node), what))
+            return _HALF.sub("", text)
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        text = self._text(node)
         kind = str(node.tag).removeprefix(_PREFIX)
         match kind:
             case "str" | "timestamp":
@@ -188,6 +218,19 @@ def _place_of(text: str, position: int) -> tuple[int, int]:
 
 def _place(node: Node) -> tuple[int, int]:
     return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _too_deep(text: str) -> tuple[int, int]:
+    """Where a text that is too deep for its reader gets too deep."""
+    depth = 0
+    for token in YAML(typ="safe", pure=True).scan(text):
+        if isinstance(token, _OPENING):
+            depth += 1
+        elif isinstance(token, _CLOSING):
+            depth -= 1
+        if depth > DEEPEST:
+            return token.start_mark.line + 1, token.start_mark.column + 1
+    return 0, 0
 
 
 def _indent(lines: list[str]) -> int:
