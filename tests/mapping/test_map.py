@@ -78,6 +78,21 @@ def test_a_map_without_end_is_stopped_and_the_next_run_is_well(source):
     assert compiled.run(2) == [2]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f: f; f",
+        "last(range(1e12))",
+        "[limit(1e12; repeat(1))]",
+        "while(true; . + 0.1)",
+        '"x" | until(false; . + .)',
+    ],
+)
+def test_without_being_told_how_much_a_map_may_use_it_keeps_nobody_waiting(source):
+    with pytest.raises(MapError, match=r"limit: (2,000,000 steps|1 s|16,777,216 bytes)"):
+        compile_map(source, name="maps/x.jq").run(1)
+
+
 def test_an_output_of_any_size_is_stopped():
     compiled = compile_map(
         "[range(200)] | [.[] | $text]", name="maps/x.jq", variables=("text",), budget=jq.Budget(output_bytes=10_000)

@@ -13,6 +13,9 @@ from crossdock.mapping.functions import EntityKey, callables
 from crossdock.mapping.tables import Tables
 
 NO_TABLES = Tables()
+BUDGET = jq.Budget(steps=2_000_000, wall_s=1.0, value_bytes=16 * 1024 * 1024, output_bytes=16 * 1024 * 1024)
+"""Of one run: much more than a record needs, and little enough that who sends one that makes its map run wild keeps
+nobody else waiting. Maps run in the hub's own process."""
 
 
 class MapError(MapFailed):
@@ -82,7 +85,9 @@ def compile_map(
     `key_of` is what `entity_key` asks, for maps of what comes in. Raises ProjectError with every problem found.
     """
     try:
-        program = jq.compile(source, variables=variables, functions=callables(tables, key_of), budget=budget, name=name)
+        program = jq.compile(
+            source, variables=variables, functions=callables(tables, key_of), budget=budget or BUDGET, name=name
+        )
     except jq.CompileError as error:
         raise ProjectError([Problem(name, each.line, each.column, each.message) for each in error.problems]) from None
     if problems := check_calls(name, program, tables):
