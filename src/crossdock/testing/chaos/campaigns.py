@@ -21,7 +21,11 @@ class Campaign:
     least: int = 1
     """trials of a run, however little time there is"""
     alone: bool = False
-    """one trial at a time: it has processes of its own"""
+    """it has processes of its own, and kills those"""
+    at_once: int = 1
+    """trials beside one another, of one that is `alone`; of others, as many as there are cores"""
+    weight: float = 1.0
+    """its part of a run's time, beside the others'"""
     lacks: Callable[[], str] = lambda: ""
     """why it cannot run here; "" = it can"""
 
@@ -63,18 +67,18 @@ def _zombies(seed: int) -> Ledger:
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
-        Campaign("F1", "kill -9 of a real hub at every named point", kills.kills, least=kills.SEEDS, alone=True),
-        Campaign("F1P", "the same on PostgreSQL", kills.kills_on_postgres, alone=True, lacks=workers.lacks),
-        Campaign("F2", "kill -9 of a real hub at random moments under load", kills.moments, least=2, alone=True),
-        Campaign("F2P", "kill -9 of one of several workers", workers.killed, alone=True, lacks=workers.lacks),
+        Campaign("F1", "kill -9 of a real hub at every named point", kills.kills, kills.SEEDS, True, 3, 8.0),
+        Campaign("F1P", "the same on PostgreSQL", kills.kills_on_postgres, 1, True, 5, 8.0, workers.lacks),
+        Campaign("F2", "kill -9 of a real hub at random moments under load", kills.moments, 2, True, 3, 6.0),
+        Campaign("F2P", "kill -9 of one of several workers", workers.killed, 1, True, 2, 6.0, workers.lacks),
         Campaign("F3", "power cuts at any write of the store", lambda seed: disk.power_cuts(seed, 20), least=3),
         Campaign("F4", "a write or flush of the store fails", lambda seed: disk.faults(seed, 5), least=4),
         Campaign("F7", "each kind of fault alone, at every effect class", _faults, least=60),
         Campaign("F9", "wall clock jumps of up to 48 hours", _clocks, least=30),
-        Campaign("F11", "PostgreSQL fails under several workers", workers.outages, alone=True, lacks=workers.lacks),
+        Campaign("F11", "PostgreSQL fails under several workers", workers.outages, 1, True, 2, 4.0, workers.lacks),
         Campaign("F13", "token renewal, with kills around it", _tokens, least=30),
         Campaign("F15", "a hub that stands still until another has its place", _zombies, least=30),
-        Campaign("F18", "seeded simulation: everything at once", simulate, least=100),
+        Campaign("F18", "seeded simulation: everything at once", simulate, least=100, weight=3.0),
     )
 }
 LATER = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -28,6 +29,7 @@ Harm = Callable[[HubProcess, Postgres, random.Random], str]
 """Does something bad; its name."""
 
 
+@functools.cache
 def lacks() -> str:
     """Why this cannot run here; "" = it can."""
     try:
