@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -143,11 +144,13 @@ def test_a_body_just_within_the_bound_is_taken(hub: HubProcess, accepted: Accept
     assert len(accepted.new()) == 1
 
 
-def test_a_body_shorter_than_announced_leaves_nothing(hub: HubProcess, accepted: Accepted, number: int) -> None:
+def test_a_body_shorter_than_announced_leaves_nothing(raw: Raw, accepted: Accepted, number: int) -> None:
     body = signup(number)
     signature = signed(body)["x-signature"].encode()
-    with Raw(hub.port) as cut:
-        cut.send(HEAD + b"x-signature: %s\r\ncontent-length: %d\r\n\r\n%s" % (signature, len(body) + 1, body))
+    raw.send(HEAD + b"x-signature: %s\r\ncontent-length: %d\r\n\r\n%s" % (signature, len(body) + 1, body))
+    raw.socket.shutdown(socket.SHUT_WR)
+    assert raw.status() in {0, 400}
+    assert raw.is_closed()
     assert accepted.new() == []
 
 

@@ -29,7 +29,9 @@ def decode(data: bytes | str) -> Any:
     """A JSON value; non-integers become Decimal. Raises NotJson with the byte position, never the data."""
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise NotJson("not valid JSON: nested too deeply") from None
+    except (msgspec.DecodeError, ValueError) as error:
         raise NotJson(f"not valid JSON: {error}") from None
 
 
