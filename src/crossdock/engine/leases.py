@@ -61,6 +61,9 @@ class Leases:
         self._leaving: set[Lane] = set()
         self._planned: dict[Lane, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asking = asyncio.Lock()
+        """held from choosing lanes to noting what the store said of them: else a renewal under way takes back a lane
+        that is handed over beside it, which is then handed over again, and wakes every worker each time"""
         self._renewed_at: float | None = None
         self._workers: Sequence[Worker] = ()
 
@@ -106,6 +109,10 @@ class Leases:
         return Worker(self._context.worker, self._context.role)
 
     async def renew(self) -> None:
+        async with self._asking:
+            await self._renew()
+
+    async def _renew(self) -> None:
         now = self._context.clock.now()
         before = {worker.name for worker in self._workers}
         self._workers = await self._context.store.workers(self._me, now + LEASE_S, now)
@@ -192,12 +199,14 @@ class Leases:
         if reader.holder is not None:
             async with reader.turn:
                 await reader.holder.give_up({lane.partition for lane in lanes})
-        lanes = [lane for lane in lanes if lane in self._leaving]
-        self._leaving.difference_update(lanes)
-        for lane in lanes:
-            self._leased.pop(lane, None)
-        await self._lease(lanes, until=self._context.clock.now())
-        self._context.signals.ring(LEASES)
+        async with self._asking:
+            lanes = [lane for lane in lanes if lane in self._leaving]
+            self._leaving.difference_update(lanes)
+            for lane in lanes:
+                self._leased.pop(lane, None)
+            await self._lease(lanes, until=self._context.clock.now())
+        if lanes:
+            self._context.signals.abroad(LEASES)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

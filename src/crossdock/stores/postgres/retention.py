@@ -102,12 +102,12 @@ async def _uncount(connection: Any, kind: str, rows: Iterable[Any]) -> None:
     gone = Counter((name, state) for name, state in rows)
     scope = {"message": "connection", "delivery": "flow"}[kind]
     lost = sorted((kind, name, state, -amount, OWN_SLOT) for (name, state), amount in gone.items())
-    await run(connection, (TALLIES, lost))
+    await run(connection, TALLIES, lost)
     retired: Counter[str] = Counter()
     for (name, _), amount in gone.items():
         retired[name] += amount
     rows = sorted((f"{scope}/{name}", "retired", amount, OWN_SLOT) for name, amount in retired.items())
-    await run(connection, (COUNTS, rows))
+    await run(connection, COUNTS, rows)
 
 
 _KINDS: dict[str, Callable[[Any, float, int], Awaitable[int]]] = {

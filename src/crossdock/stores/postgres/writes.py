@@ -1,4 +1,4 @@
-"""A decided batch, written in few round trips: what is new, what moved, the hub's state; then the heads, which every
+"""A decided batch, written in one round trip: what is new, what moved, the hub's state; then the heads, which every
 worker wants, and what takes its numbers from them. Rows go by their keys: two workers wait in one direction only."""
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from crossdock.core.delivery import Delivery, Exchange
 from crossdock.core.event import STREAM
-from crossdock.core.work import Payload
+from crossdock.core.wire import PayloadRef
+from crossdock.core.work import DeliveryMove, ExchangeMove, Payload
 from crossdock.stores.batch import Changes
 from crossdock.stores.facts import Facts, Head, ReferenceKey
 from crossdock.stores.postgres.shapes import (
@@ -24,13 +26,25 @@ from crossdock.stores.postgres.shapes import (
     MESSAGE,
     REFERENCE,
 )
-from crossdock.stores.postgres.together import ROWS, Part, Row, insert, run
+from crossdock.stores.postgres.together import ROWS, THROUGH, Part, Row, Rows, insert, run_together
 
 # ruff: noqa: S608
 
 CHUNK_BYTES = 1 << 20
 _NOTHING = "ON CONFLICT DO NOTHING"
 _LANE_KEY = {"reader": "text", "stream": "text", "partition": "smallint"}
+
+
+def _numbered(table: str, columns: Mapping[str, str]) -> Part:
+    """Rows whose number counts back from the head that was taken."""
+    values = ", ".join("taken.number + new.number" if name == "number" else f"new.{name}" for name in columns)
+    stream = "new.stream" if "stream" in columns else f"'{STREAM}'"
+    sql = (
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {ROWS} AS new ({', '.join(columns)})"
+        f" JOIN middle AS taken ON (taken.stream, taken.partition) = ({stream}, new.partition)"
+    )
+    return Part(sql, tuple(columns.values()))
+
 
 _WORKS = insert("works", {"id": "text", "applied_at": "double precision"})
 _PAYLOADS = insert(
@@ -45,8 +59,9 @@ _DELIVERIES = DELIVERY.insert()
 _EXCHANGES = EXCHANGE.insert()
 _EFFECTS = EFFECT.insert(conflict=_NOTHING)
 _ATTEMPTS = ATTEMPT.insert(conflict=_NOTHING)
-_MESSAGES = MESSAGE.insert(stream="text", partition="smallint")
-_EVENTS = EVENT.insert(partition="smallint")
+_RECORD = {"record": "text", "record_bytes": "bigint", "record_sha256": "text"}
+_MESSAGES = _numbered("messages", {**MESSAGE.columns, "stream": "text", "partition": "smallint", **_RECORD})
+_EVENTS = _numbered("events", {**EVENT.columns, "partition": "smallint"})
 
 _MESSAGE_MOVES = Part(
     "UPDATE messages SET state = moved.state, reason = moved.reason, record = coalesce(moved.record, messages.record),"
@@ -115,12 +130,13 @@ TALLIES = insert(
     {"kind": "text", "name": "text", "state": "text", "amount": "bigint", "slot": "smallint"},
     "ON CONFLICT (kind, name, state, slot) DO UPDATE SET amount = tallies.amount + excluded.amount",
 )
-_HEADS = insert(
-    "heads",
-    {"stream": "text", "partition": "smallint", "number": "bigint"},
-    "ON CONFLICT (stream, partition) DO UPDATE SET number = heads.number + excluded.number"
+_HEADS = Part(
+    f"INSERT INTO heads (stream, partition, number) SELECT * FROM {ROWS} AS wish WHERE {THROUGH}"
+    " ON CONFLICT (stream, partition) DO UPDATE SET number = heads.number + excluded.number"
     " RETURNING stream, partition, number",
+    ("text", "smallint", "bigint"),
 )
+"""From here to the commit no other worker appends to these partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +155,14 @@ class There:
 async def write(connection: Any, changes: Changes, there: There, now: float, slot: int) -> Mapping[Head, int]:
     """Within the open transaction. `now` dates what has no instant of its own: payloads and Work ids. Returns what is
     to be added to the numbers of messages and events, which count from 1 in the batch."""
-    payloads = await _fresh_payloads(connection, changes.payloads, now)
-    await run(
+    heads = changes.heads
+    taken = await run_together(
         connection,
-        (_WORKS, sorted((work_id, now) for work_id in changes.works)),
-        (_PAYLOADS, payloads),
-        (_ARRIVALS, sorted(map(ARRIVAL.row, changes.arrivals.values()))),
-        (_ENTITIES, sorted(map(ENTITY.row, changes.entities.values()))),
-        (_DELIVERIES, map(DELIVERY.row, changes.deliveries.values())),
-        (_EXCHANGES, map(EXCHANGE.row, changes.exchanges.values())),
-        (_EFFECTS, map(EFFECT.row, changes.effects.values())),
-        (_ATTEMPTS, map(ATTEMPT.row, changes.attempts.values())),
+        (*_new(changes, await _fresh_payloads(connection, changes.payloads, now), now), *_state(changes, there, slot)),
+        (_HEADS, sorted((*head, amount) for head, amount in heads.items())),
+        ((_MESSAGES, _messages(changes)), (_EVENTS, _events(changes))),
     )
-    await run(
-        connection,
-        (_MESSAGE_MOVES, _message_moves(changes, fresh=False)),
-        (_DELIVERY_MOVES, _delivery_moves(changes)),
-        (_EXCHANGE_MOVES, _exchange_moves(changes)),
-        *_state(changes, there, slot),
-    )
-    offsets = await _take_numbers(connection, changes.heads)
-    await run(connection, (_MESSAGES, _messages(changes, offsets)), (_EVENTS, _events(changes, offsets)))
-    await run(connection, (_MESSAGE_MOVES, _message_moves(changes, fresh=True)))
-    return offsets
+    return {(stream, partition): number - heads[stream, partition] for stream, partition, number in taken}
 
 
 async def _fresh_payloads(connection: Any, payloads: Mapping[str, Payload], now: float) -> list[Row]:
@@ -178,7 +179,21 @@ async def _fresh_payloads(connection: Any, payloads: Mapping[str, Payload], now:
     ]
 
 
-def _state(changes: Changes, there: There, slot: int) -> Iterator[tuple[Part, Iterable[Row]]]:
+def _new(changes: Changes, payloads: list[Row], now: float) -> Iterator[Rows]:
+    yield _WORKS, sorted((work_id, now) for work_id in changes.works)
+    yield _PAYLOADS, payloads
+    yield _ARRIVALS, sorted(map(ARRIVAL.row, changes.arrivals.values()))
+    yield _ENTITIES, sorted(map(ENTITY.row, changes.entities.values()))
+    yield _DELIVERIES, map(DELIVERY.row, _deliveries(changes))
+    yield _EXCHANGES, map(EXCHANGE.row, _exchanges(changes))
+    yield _EFFECTS, map(EFFECT.row, changes.effects.values())
+    yield _ATTEMPTS, map(ATTEMPT.row, changes.attempts.values())
+    yield _MESSAGE_MOVES, _message_moves(changes)
+    yield _DELIVERY_MOVES, _delivery_moves(changes)
+    yield _EXCHANGE_MOVES, _exchange_moves(changes)
+
+
+def _state(changes: Changes, there: There, slot: int) -> Iterator[Rows]:
     # Unique remote ids are checked at the commit: two entities may trade theirs within it.
     nameless = list(REFERENCE.columns).index("remote_id")
     rows: dict[bool, list[Row]] = {True: [], False: []}
@@ -201,23 +216,22 @@ def _state(changes: Changes, there: There, slot: int) -> Iterator[tuple[Part, It
     yield TALLIES, [row for row in sums if row[3]]
 
 
-async def _take_numbers(connection: Any, heads: Mapping[Head, int]) -> Mapping[Head, int]:
-    """From here to the commit no other worker appends to these partitions."""
-    taken = await run(connection, (_HEADS, sorted((*head, amount) for head, amount in heads.items())))
-    return {(stream, partition): number - heads[stream, partition] for stream, partition, number in taken}
+# --- rows; what moved in the batch that made it is written as it is afterwards ----------------------------------------
 
 
-def _messages(changes: Changes, offsets: Mapping[Head, int]) -> list[Row]:
-    rows = [
-        (*MESSAGE.row(replace(message, number=offsets[message.stream, partition] + number)), message.stream, partition)
-        for message, partition, number in changes.messages.values()
-    ]
+def _messages(changes: Changes) -> list[Row]:
+    rows = []
+    for message, partition, number in changes.messages.values():
+        state, reason, ref = changes.message_moves.get(message.id, (message.state, message.reason, None))
+        back = number - changes.heads[message.stream, partition]
+        row = MESSAGE.row(replace(message, number=back, state=state, reason=reason))
+        rows.append((*row, message.stream, partition, *_record(ref)))
     return sorted(rows, key=_first)
 
 
-def _events(changes: Changes, offsets: Mapping[Head, int]) -> list[Row]:
+def _events(changes: Changes) -> list[Row]:
     rows = [
-        (*EVENT.row(replace(event, number=offsets[STREAM, partition] + number)), partition)
+        (*EVENT.row(replace(event, number=number - changes.heads[STREAM, partition])), partition)
         for event, partition, number in changes.events.values()
     ]
     return sorted(rows, key=_first)
@@ -227,29 +241,58 @@ def _first(row: Row) -> str:
     return str(row[0])
 
 
-def _message_moves(changes: Changes, *, fresh: bool) -> Iterator[Row]:
-    """Of those appended in the same batch, or of the others."""
-    for id_, (state, reason, ref) in changes.message_moves.items():
-        if (id_ in changes.messages) is fresh:
-            yield (id_, state, reason, *((ref.id, ref.size_bytes, ref.sha256) if ref else (None, None, None)))
+def _record(ref: PayloadRef | None) -> Row:
+    return (ref.id, ref.size_bytes, ref.sha256) if ref else (None, None, None)
+
+
+def _deliveries(changes: Changes) -> Iterator[Delivery]:
+    for delivery in changes.deliveries.values():
+        move = changes.delivery_moves.get(delivery.id)
+        yield delivery if move is None else replace(delivery, state=move.after, **_given(move, _DELIVERY_FIELDS))
+
+
+def _exchanges(changes: Changes) -> Iterator[Exchange]:
+    for exchange in changes.exchanges.values():
+        move = changes.exchange_moves.get(exchange.id)
+        yield exchange if move is None else replace(exchange, state=move.after, **_given(move, _EXCHANGE_FIELDS))
+
+
+_ALWAYS = {"waiting_for"}
+"""set by a move also to None"""
+_DELIVERY_FIELDS = tuple(name for name in DeliveryMove.__struct_fields__ if name in Delivery.__struct_fields__)
+_EXCHANGE_FIELDS = tuple(name for name in ExchangeMove.__struct_fields__ if name in Exchange.__struct_fields__)
+
+
+def _given(move: DeliveryMove | ExchangeMove, names: Iterable[str]) -> dict[str, Any]:
+    """What the move sets."""
+    values = {name: getattr(move, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None or name in _ALWAYS}
+
+
+def _message_moves(changes: Changes) -> Iterator[Row]:
+    for identity, (state, reason, ref) in changes.message_moves.items():
+        if identity not in changes.messages:
+            yield (identity, state, reason, *_record(ref))
 
 
 def _delivery_moves(changes: Changes) -> Iterator[Row]:
     for move in changes.delivery_moves.values():
-        yield (
-            move.id,
-            move.after,
-            move.waiting_for,
-            move.reason,
-            move.due_at,
-            move.attempts,
-            move.revision,
-            move.batch,
-            move.outbound,
-            move.settled_at,
-        )
+        if move.id not in changes.deliveries:
+            yield (
+                move.id,
+                move.after,
+                move.waiting_for,
+                move.reason,
+                move.due_at,
+                move.attempts,
+                move.revision,
+                move.batch,
+                move.outbound,
+                move.settled_at,
+            )
 
 
 def _exchange_moves(changes: Changes) -> Iterator[Row]:
     for move in changes.exchange_moves.values():
-        yield (move.id, move.after, move.answer, move.why, move.ended_at, move.attempts)
+        if move.id not in changes.exchanges:
+            yield (move.id, move.after, move.answer, move.why, move.ended_at, move.attempts)
