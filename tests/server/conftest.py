@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -33,9 +34,31 @@ def there() -> Iterator[Sink]:
         yield served
 
 
+def with_plan_and_price(project: Path) -> None:
+    """A person of these tests may have a plan, one of two, and a price."""
+    model = project / "models" / "person.yaml"
+    more = (
+        "  plan: {enum: [free, paid], description: What they signed up for.}\n"
+        "  price: {$ref: common.yaml#/$defs/money, description: What they pay.}\n"
+    )
+    model.write_text(model.read_text().replace("required:", f"{more}required:"))
+    inbound = project / "maps" / "signup.jq"
+    inbound.write_text(
+        inbound.read_text()
+        + """| $said.person as $person
+| if $person | has("plan") then .data.plan = $person.plan else . end
+| if $person | has("price") then .data.price = money($person.price; $person.currency) else . end
+"""
+    )
+    inbound.write_text(". as $said | " + inbound.read_text())
+    outbound = project / "maps" / "person-to-contact.jq"
+    outbound.write_text(outbound.read_text() + " + (if .price then {price: .price.amount} else {} end)\n")
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, there: Sink) -> Iterator[HubProcess]:
     project = blank_project(tmp_path_factory.mktemp("hub") / "p", there.url)
+    with_plan_and_price(project)
     (project / "connections" / "stamped.yaml").write_text(STAMPED)
     with HubProcess(project) as hub:
         yield hub

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -62,19 +63,59 @@ def test_what_cannot_be_split_is_one_quarantined_message(
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("email", "null"), ("email", "7"), ("email", '"not an address"'), ("name", '{"a": 1}'), ("newsletter", '"yes"')],
+    ("more", "reason"),
+    [
+        ({"email": None}, "email: "),
+        ({"email": 7}, "email: "),
+        ({"email": "not an address"}, "email: "),
+        ({"name": {"a": 1}}, "(in the input: .person.name)"),
+        ({"newsletter": "yes"}, "newsletter: "),
+        ({"plan": "partially_paid"}, "plan: "),
+        ({"price": "12.345", "currency": "EUR"}, "(in the input: .person.price and .person.currency)"),
+        ({"price": "1,299", "currency": "EUR"}, "(in the input: .person.price and .person.currency)"),
+        ({"price": "1990.5", "currency": "JPY"}, "(in the input: .person.price and .person.currency)"),
+        ({"price": "12", "currency": None}, "money: "),
+    ],
 )
-def test_what_the_model_refuses_is_quarantined_and_delays_no_other(
-    hub: HubProcess, accepted: Accepted, there: Sink, number: int, field: str, value: str
+def test_what_the_model_refuses_is_quarantined_with_its_path_and_delays_no_other(
+    hub: HubProcess, accepted: Accepted, there: Sink, number: int, more: dict[str, Any], reason: str
 ) -> None:
-    person = {"id": number, "email": "a@example.com", "name": "A", field: json.loads(value)}
-    body = json.dumps({"id": f"evt-{number}", "type": "signup", "sent_at": "x", "person": person}).encode()
-    assert hub.post(body) == 200
+    assert hub.post(about(number, **more)) == 200
     assert hub.post(signup(f"after-{number}")) == 200
     eventually(lambda: any(said["email"] == f"pafter-{number}@example.com" for said in there.effects))
     bad = message_id("in", f"evt-{number}")
     eventually(lambda: next(one for one in accepted.new() if one.id == bad).state is MessageState.QUARANTINED)
+    assert reason in next(one for one in accepted.new() if one.id == bad).reason
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "amount"),
+    [
+        ('"19.990"', "EUR", "19.99"),
+        ("19.99", "EUR", "19.99"),
+        ("19.990", "EUR", "19.99"),
+        ('"1,299.00"', "EUR", "1299.00"),
+        ('"1990.00"', "JPY", "1990"),
+        ("-0", "EUR", "0.00"),
+        ("-0.0", "EUR", "0.00"),
+        ("9007199254740993.01", "EUR", "9007199254740993.01"),
+    ],
+)
+def test_money_arrives_exactly(
+    hub: HubProcess, there: Sink, number: int, price: str, currency: str, amount: str
+) -> None:
+    body = about(number, price="PRICE", currency=currency).replace(b'"PRICE"', price.encode())
+    assert hub.post(body) == 200
+    eventually(lambda: f"p{number}@example.com" in {said["email"] for said in list(there.effects)})
+    (said,) = (said for said in list(there.effects) if said["email"] == f"p{number}@example.com")
+    assert said["price"] == amount
+
+
+def about(number: int, **more: Any) -> bytes:
+    """A sign-up with more, or something else, about the person."""
+    said = json.loads(signup(number))
+    said["person"] |= more
+    return json.dumps(said).encode()
 
 
 @pytest.mark.parametrize(
