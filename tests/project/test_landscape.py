@@ -149,7 +149,7 @@ def test_a_flow_of_two_models_may_read_the_fields_of_either(check: Check) -> Non
 
 def test_two_mistakes_in_two_programs_are_both_told(check: Check) -> None:
     checked = check({"flows/deals.yaml": FLOW + "where: foo\nmap: '{a: bar}'\n", "maps/deal.jq": "baz"})
-    assert [problem.file for problem in checked.errors] == ["flows/deals.yaml", "flows/deals.yaml", "maps/deal.jq"]
+    assert [problem.file for problem in checked.errors] == ["maps/deal.jq", "flows/deals.yaml", "flows/deals.yaml"]
 
 
 def test_inbound_maps_name_entities_by_their_connection(write: Write) -> None:

@@ -153,3 +153,39 @@ def test_everything_that_is_wrong_is_told_in_one_run(check: Check) -> None:
         "crossdock.yaml", "connections/out.yaml", "flows/deals.yaml", "maps/deal.jq", "models/a.yaml", "tables/a.csv", "cases/a.yaml",
     }  # fmt: skip
     assert all(problem.line for problem in checked.errors)
+
+
+PERSON = "$id: person@1\ntype: object\nproperties:\n  age: {type: number, description: In years.}\nadditionalProperties: false\n"
+OF_PEOPLE = {
+    "models/person.yaml": PERSON,
+    "flows/people.yaml": "on: [person.created]\nto: out\naction: send\nwhere: .age > 17\nneeds: {person: {key: .age}}\nmap: .\n",
+    "connections/out.yaml": OUT
+    + "  actions: {send: {path: /people, input: person}, put_deal: {path: /deals, input: deal}}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        (PERSON.replace("number", "numbr"), 'models/person.yaml:4:9: there is no type "numbr"; did you mean "number"?'),
+        (PERSON.replace("$id: person@1", "$id: person"), "models/person.yaml:1:1: say what this is"),
+        (PERSON.replace("type: object", "type: [object"), "models/person.yaml:3:11: not valid YAML"),
+        (PERSON.replace("number", "number, maxLength: much"), "models/person.yaml:4:23: "),
+    ],
+)
+def test_a_broken_model_is_told_and_nothing_that_rests_on_it(check: Check, spoilt: str, said: str) -> None:
+    (problem,) = check({**OF_PEOPLE, "models/person.yaml": spoilt}).errors
+    assert str(problem).startswith(said)
+
+
+def test_what_rests_on_a_model_that_is_well_is_told_beside_one_that_is_not(check: Check) -> None:
+    files = {**OF_PEOPLE, "models/pet.yaml": "$id: pet@1\ntype: objct\nproperties: {}\n"}
+    files["flows/people.yaml"] = files["flows/people.yaml"].replace(".age >", ".agee >")
+    assert [problem.file for problem in check(files).errors] == ["models/pet.yaml", "flows/people.yaml"]
+
+
+def test_an_extension_that_is_broken_makes_nobody_look_for_its_fields(check: Check) -> None:
+    broken = "extends: deal\nproperties:\n  colour: {type: strng, description: Its colour.}\n"
+    flow = FLOW + 'where: .colour == "red"\n'
+    (problem,) = check({"models/deal.yaml": broken, "flows/deals.yaml": flow}).errors
+    assert str(problem).startswith('models/deal.yaml:3:12: there is no type "strng"; did you mean "string"?')

@@ -2,7 +2,7 @@
 
 from crossdock.models.compatibility import breaking_changes
 from crossdock.models.fields import Field, Fields
-from crossdock.models.registry import Model, Models, UnknownModel, load_models
+from crossdock.models.registry import Model, Models, ModelsError, UnknownModel, load_models
 from crossdock.models.schema import Schema, SchemaError
 from crossdock.models.violation import Violation
 
@@ -11,6 +11,7 @@ __all__ = [
     "Fields",
     "Model",
     "Models",
+    "ModelsError",
     "Schema",
     "SchemaError",
     "UnknownModel",

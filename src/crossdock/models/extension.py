@@ -50,7 +50,7 @@ def _clashes(model: Mapping[str, Any], extension: Mapping[str, Any], path: Path)
         if not isinstance(member, Mapping):
             yield place, "should be a schema"
         elif old is None:
-            yield from ((place + below, what) for below, what in broken_property_rules(_one(name, member)))
+            yield from (((*path, *below), what) for below, what in broken_property_rules(_one(name, member)))
         elif "properties" not in member and "items" not in member:
             yield place, f'the model has a field "{name}" already'
         elif "$ref" in old:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -63,8 +63,10 @@ class Model(Schema):
 class Models:
     """By name and major. Iterates in the order of ids."""
 
-    def __init__(self, models: Iterable[Model]) -> None:
+    def __init__(self, models: Iterable[Model], broken: Iterable[str] = ()) -> None:
         self._models = {(model.name, model.major): model for model in models}
+        self.broken = frozenset(broken)
+        """those of whom no more is known than that a file speaks of them, and is wrong"""
 
     def get(self, name: str, major: int = 1) -> Model:
         """Raises UnknownModel, which names the model that was probably meant."""
@@ -91,18 +93,31 @@ class Models:
         return any(known == name for known, _ in self._models)
 
 
-def load_models(extra_dir: Path | None = None) -> Models:
-    """The shipped models, with the `*.yaml` of `extra_dir` (a project's `models/`): own models and extensions.
+class ModelsError(ProjectError):
+    """Every problem of every file."""
 
-    Raises ProjectError with every problem of every file.
+    def __init__(self, problems: Sequence[Problem], models: Models) -> None:
+        super().__init__(problems)
+        self.models = models
+        """those that are well, and the names of the others"""
+
+
+def load_models(extra_dir: Path | None = None, *, without: Collection[str] = ()) -> Models:
+    """The shipped models, with the `*.yaml` of `extra_dir` (a project's `models/`): own models and extensions. Files
+    named in `without` are known to be broken, and not read. Raises ModelsError.
     """
     sources = dict(_shipped())
     documents: dict[tuple[str, int], Document] = {}
     owners: dict[tuple[str, int], Mapping[str, Owner]] = {}
     problems: list[Problem] = []
+    broken = {_speaks_of(name) for name in without}
     for path in sorted(extra_dir.glob("*.yaml")) if extra_dir and extra_dir.is_dir() else ():
+        if path.name in without:
+            continue
+        said_of = _speaks_of(path.name)
         try:
             document = Document.read(path, f"{path.parent.name}/{path.name}")
+            said_of = _speaks_of(path.name, document.data)
             identity = _identity(document, sources)
             said, owned = parted(document)
             sources[identity] = _taken(document, said, sources.get(identity))
@@ -111,14 +126,18 @@ def load_models(extra_dir: Path | None = None) -> Models:
                 owners[identity] = owners_of(document, owned, sources[identity])
         except ProjectError as error:
             problems += error.problems
+            broken.add(said_of)
     models = []
     for (name, major), source in sources.items():
+        if name in broken:
+            continue
         try:
             models.append(Model(name, major, bundled(source), owners.get((name, major))))
         except SchemaError as error:
             problems.append(documents[name, major].problem(error.path, error.what))
-    if problems:
-        raise ProjectError(problems)
+            broken.add(name)
+    if problems or broken:
+        raise ModelsError(problems, Models(models, broken))
     return Models(models)
 
 
@@ -129,6 +148,12 @@ def _shipped() -> Mapping[tuple[str, int], dict[str, Any]]:
         (name, 1): Document(f"{name}.yaml", folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")).data
         for name in SHIPPED
     }
+
+
+def _speaks_of(file: str, data: Mapping[str, Any] | None = None) -> str:
+    """The model that a file seems to be about, however wrong it is."""
+    said = next((data[word] for word in ("extends", "$id") if data and word in data), None)
+    return said.partition("@")[0] if isinstance(said, str) else file.removesuffix(".yaml")
 
 
 def _identity(document: Document, known: Mapping[tuple[str, int], Any]) -> tuple[str, int]:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from crossdock.models.bundle import LOCAL, SHARED, shared_definitions
-from crossdock.models.violation import did_you_mean
+from crossdock.models.violation import did_you_mean, nearest
 
 CLASSES = ("personal", "financial")
+TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
+FORMATS = (
+    "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri",
+    "uri-reference", "iri", "iri-reference", "uri-template", "uuid", "json-pointer", "relative-json-pointer", "regex",
+)  # fmt: skip
+KEYWORDS = (
+    "$id", "$schema", "$ref", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "$comment", "$defs",
+    "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "prefixItems", "items", "contains",
+    "properties", "patternProperties", "additionalProperties", "propertyNames", "unevaluatedItems",
+    "unevaluatedProperties", "type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum",
+    "exclusiveMinimum", "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "maxContains",
+    "minContains", "maxProperties", "minProperties", "required", "dependentRequired", "title", "description",
+    "default", "deprecated", "readOnly", "writeOnly", "examples", "format", "contentEncoding", "contentMediaType",
+    "contentSchema", "x-classification",
+)  # fmt: skip
+"""of JSON Schema 2020-12, and ours; a word of somebody else's begins with x-"""
 TYPED = ("type", "$ref", "enum", "const", "allOf", "anyOf", "oneOf")
 Path = tuple[str | int, ...]
 Broken = tuple[Path, str]
@@ -16,9 +32,11 @@ Broken = tuple[Path, str]
 
 
 def broken_rules(schema: Mapping[str, Any]) -> Iterator[Broken]:
-    if schema.get("type") != "object" or "properties" not in schema:
+    found = list(_walk(schema, (), schema.get("$defs", {})))
+    is_object = schema.get("type") == "object" and "properties" in schema
+    if not is_object and not any(len(path) <= 1 for path, _ in found):
         yield (), "a model is an object: `type: object` with `properties`"
-    yield from _walk(schema, (), schema.get("$defs", {}))
+    yield from found
 
 
 def broken_property_rules(schema: Mapping[str, Any]) -> Iterator[Broken]:
@@ -28,21 +46,23 @@ def broken_property_rules(schema: Mapping[str, Any]) -> Iterator[Broken]:
 
 def _walk(node: Mapping[str, Any], path: Path, own: Mapping[str, Any]) -> Iterator[Broken]:
     yield from _reference(node, path, own)
-    types = node.get("type", ())
-    if "null" in ([types] if isinstance(types, str) else types) or None in node.get("enum", ()):
-        yield (*path, "type"), "null is no value in a model: leave the field out of `required` instead"
+    misspelt = yield from _keywords(node, path)
+    yield from _types(node, path)
+    yield from _required(node, path)
     if node.get("x-classification", "personal") not in CLASSES:
         yield (*path, "x-classification"), f"`x-classification` is one of {', '.join(CLASSES)}"
-    if node.get("type") == "object" and "properties" in node and "additionalProperties" not in node:
+    closed = "additionalProperties" in node or "additionalProperties" in misspelt
+    if node.get("type") == "object" and "properties" in node and not closed:
         yield path, "say `additionalProperties: false`, or what kind of other fields it may have"
     for name, member in node.get("properties", {}).items():
         place = (*path, "properties", name)
         if not isinstance(member, Mapping):
             yield place, "should be a schema"
             continue
-        if not any(word in member for word in TYPED):
+        words = {*member, *(nearest(word, KEYWORDS) for word in member)}
+        if not any(word in words for word in TYPED):
             yield place, f'"{name}" has no type'
-        if "description" not in member and "$ref" not in member:
+        if "description" not in words and "$ref" not in member:
             yield place, f'"{name}" has no description'
         yield from _walk(member, place, own)
     for keyword in ("items", "additionalProperties"):
@@ -53,6 +73,46 @@ def _walk(node: Mapping[str, Any], path: Path, own: Mapping[str, Any]) -> Iterat
             yield from _walk(each, (*path, keyword, index), own)
     for name, definition in node.get("$defs", {}).items():
         yield from _walk(definition, (*path, "$defs", name), own)
+
+
+def _keywords(node: Mapping[str, Any], path: Path) -> Generator[Broken, None, set[str]]:
+    """Returns what those that are none were probably meant to be."""
+    meant: set[str] = set()
+    for word in node:
+        if word not in KEYWORDS and not word.startswith("x-"):
+            hint = did_you_mean(word, KEYWORDS) or "; what is only for people is a `description`"
+            yield (*path, word), f"`{word}` says nothing here{hint}"
+            meant.add(nearest(word, KEYWORDS) or "")
+    return meant
+
+
+def _types(node: Mapping[str, Any], path: Path) -> Iterator[Broken]:
+    said = node.get("type", ())
+    types = said if isinstance(said, list | tuple) else [said]
+    for name in types:
+        if name not in TYPES:
+            hint = did_you_mean(str(name), TYPES) or f"; there are: {', '.join(TYPES[:-1])}"
+            yield (*path, "type"), f'there is no type "{name}"{hint}'
+    if "null" in types or None in node.get("enum", ()):
+        yield (*path, "type"), "null is no value in a model: leave the field out of `required` instead"
+    if isinstance(name := node.get("format"), str) and name not in FORMATS:
+        hint = did_you_mean(name, FORMATS) or f"; there are: {', '.join(FORMATS)}"
+        yield (*path, "format"), f'there is no format "{name}"{hint}'
+
+
+def _required(node: Mapping[str, Any], path: Path) -> Iterator[Broken]:
+    """In an object that has no other fields, whoever asks for one is never content."""
+    fields, required = node.get("properties"), node.get("required")
+    if not isinstance(fields, Mapping) or not isinstance(required, list):
+        return
+    if node.get("additionalProperties") is not False or "patternProperties" in node:
+        return
+    for index, name in enumerate(required):
+        if name not in fields:
+            yield (
+                (*path, "required", index),
+                f'"{name}" is required, and is no field here{did_you_mean(str(name), fields)}',
+            )
 
 
 def _reference(node: Mapping[str, Any], path: Path, own: Mapping[str, Any]) -> Iterator[Broken]:

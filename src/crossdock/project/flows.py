@@ -45,6 +45,8 @@ class FlowBuilder:
         self._policies(said, document, action)
         if any(problem.severity == "error" for problem in self.problems[before:]):
             return None
+        if any(event.partition(".")[0] in self.models.broken for event in said.on):
+            return None
         return Flow(
             name=name,
             on=frozenset(said.on),
@@ -75,6 +77,8 @@ class FlowBuilder:
             if model in self.models:
                 found.append(model)
                 continue
+            if model in self.models.broken:
+                continue  # its own file says what is wrong
             meant = nearest(model, self.models.names)
             hint = f"did you mean `{meant}`?" if meant else f"models: {', '.join(self.models.names)}"
             self.problems.append(document.problem(path, f"there is no model `{model}`", hint, at_value=True))
@@ -121,7 +125,7 @@ class FlowBuilder:
         needs = []
         for name, part in said.needs.items():
             model = part.model or name
-            if model not in self.models and not self._written_somewhere(model):
+            if not self._is_there(model) and not self._written_somewhere(model):
                 meant = nearest(model, self.models.names)
                 hint = f"did you mean `{meant}`?" if meant else f"models: {', '.join(self.models.names)}"
                 what = f"there is no model `{model}`"
@@ -137,6 +141,9 @@ class FlowBuilder:
                 needs.append(Need(name, model, key, part.within, part.then))
         return tuple(needs)
 
+    def _is_there(self, model: str) -> bool:
+        return model in self.models or model in self.models.broken
+
     def _written_somewhere(self, model: str) -> bool:
         return any(
             action.model == model for each in self.connections.values() for action in each.connector.actions.values()
@@ -146,7 +153,7 @@ class FlowBuilder:
 
     def _fits(self, said: FlowFile, document: Document, action: Action, mapped: Program | None, on: list[str]) -> None:
         wanted = action.input
-        if isinstance(wanted, str) and wanted != "any" and wanted not in self.models:
+        if isinstance(wanted, str) and wanted != "any" and not self._is_there(wanted):
             meant = nearest(wanted, self.models.names)
             hint = f"did you mean `{meant}`?" if meant else f"models: {', '.join(self.models.names)}"
             what = f"`{action.name}` of {said.to} takes `{wanted}`, and there is no such model"

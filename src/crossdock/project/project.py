@@ -44,7 +44,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What one check found: everything, in the order of the files."""
+    """What one check found: everything, what others rest on first."""
 
     problems: tuple[Problem, ...]
     reports: tuple[FlowReport, ...]
@@ -178,7 +178,7 @@ def _stem(name: str) -> str:
 def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     def place(problem: Problem) -> tuple[int, str, int, int]:
         folder = problem.file.partition("/")[0]
-        order = ("crossdock.yaml", "connections", "flows", "maps", "tables", "models", "cases")
+        order = ("crossdock.yaml", "models", "tables", "connections", "maps", "flows", "cases")
         return order.index(folder) if folder in order else len(order), problem.file, problem.line, problem.column
 
     return tuple(sorted(dict.fromkeys(problems), key=place))

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from crossdock.core.errors import Problem, ProjectError
 from crossdock.mapping.tables import Tables, load_tables
-from crossdock.models import Models, load_models
+from crossdock.models import Models, ModelsError, load_models
 from crossdock.models.violation import nearest
 from crossdock.project import document as yaml
 from crossdock.project.document import Document
@@ -99,26 +99,34 @@ def _read_folder(sources: Sources, kind: str, model: type[W], into: dict[str, So
 
 
 def _read_models(sources: Sources) -> None:
-    if _all_well_formed(sources, "models", ".yaml", LARGEST_BYTES):
-        try:
-            sources.models = load_models(sources.folder.root / "models")
-        except ProjectError as error:
-            sources.problems += error.problems
+    misshapen = _misshapen(sources, "models", ".yaml", LARGEST_BYTES)
+    if misshapen is None:
+        return
+    without = [name.removeprefix("models/") for name in misshapen]
+    try:
+        sources.models = load_models(sources.folder.root / "models", without=without)
+    except ModelsError as error:
+        sources.problems += error.problems
+        sources.models = error.models
 
 
 def _read_tables(sources: Sources) -> None:
-    found = [_all_well_formed(sources, "tables", suffix, LARGEST_DATA_BYTES) for suffix in (".csv", ".yaml", ".yml")]
-    if all(found):
+    found = [_misshapen(sources, "tables", suffix, LARGEST_DATA_BYTES) for suffix in (".csv", ".yaml", ".yml")]
+    if all(misshapen == [] for misshapen in found):
         try:
             sources.tables = load_tables(sources.folder.root / "tables")
         except ProjectError as error:
             sources.problems += error.problems
 
 
-def _all_well_formed(sources: Sources, kind: str, suffix: str, largest_bytes: int) -> bool:
-    """Whether others may read these files: plain ones, inside, and if they are YAML, of bounded content."""
+def _misshapen(sources: Sources, kind: str, suffix: str, largest_bytes: int) -> list[str] | None:
+    """Files that nobody else may read: no plain ones, outside, or YAML of unbounded content. None = nor any other."""
     before = len(sources.problems)
-    for name in _names(sources, kind, suffix):
+    names = _names(sources, kind, suffix)
+    if len(sources.problems) > before:
+        return None
+    found = []
+    for name in names:
         try:
             if suffix == ".csv":
                 sources.folder.path(name, largest_bytes)
@@ -126,7 +134,8 @@ def _all_well_formed(sources: Sources, kind: str, suffix: str, largest_bytes: in
                 sources.folder.document(name, largest_bytes)
         except ProjectError as error:
             sources.problems += error.problems
-    return len(sources.problems) == before
+            found.append(name)
+    return found
 
 
 def _names(sources: Sources, kind: str, suffix: str) -> list[str]:
