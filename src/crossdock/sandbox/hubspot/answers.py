@@ -1,6 +1,10 @@
 """Error bodies, in the platform's words. All share one shape; parsers may find any field missing but these here.
 
 `{"status": "error", "message", "correlationId", "category", "subCategory"?, "context"?, "errors"?, "links"?}`
+
+Sources: HubSpot's public API specification, schema Error; HubSpot docs, "Error handling" (categories; invalid values
+are JSON inside the message) and "Usage guidelines" (429 names its policy and no time); the conflict that names the
+existing id, as quoted in public clients.
 """
 
 import json

@@ -1,4 +1,8 @@
-"""The ASGI application: routes in both spellings, tokens and scopes, limits, webhooks, and the admin door's part."""
+"""The ASGI application: routes in both spellings, tokens and scopes, limits, webhooks, and the admin door's part.
+
+Sources: HubSpot's public API specification and HubSpot docs, "Versioning": paths, the two spellings of one route, and
+dated versions; "Scopes".
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final

@@ -1,4 +1,7 @@
-"""Associations between records: directed types, both directions kept, setting one twice changes nothing."""
+"""Associations between records: directed types, both directions kept, setting one twice changes nothing.
+
+Sources: HubSpot docs, "Associations" (v4); the type ids of the official Python client, 12.0.0.
+"""
 
 from collections.abc import Sequence
 from typing import Any

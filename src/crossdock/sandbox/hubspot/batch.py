@@ -3,6 +3,9 @@
 Create, update and upsert are all-or-nothing unless every input carries an `objectWriteTraceId`; then the good
 inputs are written and the answer is a 207 that holds the bad ones as `errors`. No order of the results is
 promised: here they come in the reverse order of the inputs.
+
+Sources: HubSpot's public API specification (100 inputs, `objectWriteTraceId`, upsert with `idProperty`, `new`, 207);
+HubSpot docs, "Error handling" (all or nothing without trace ids).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""Property definitions and pipelines: read, and own properties made and archived."""
+"""Property definitions and pipelines: read, and own properties made and archived.
+
+Source: HubSpot's public API specification, Properties and Pipelines.
+"""
 
 import re
 from dataclasses import replace

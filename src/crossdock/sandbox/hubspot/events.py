@@ -1,4 +1,9 @@
-"""Webhooks: arrays of up to a hundred events, each only a change and never the record, signed with version 3."""
+"""Webhooks: arrays of up to a hundred events, each only a change and never the record, signed with version 3.
+
+Sources: HubSpot docs, "Webhooks" (arrays of 100, fields, five seconds, ten retries over a day, no order) and
+"Validating requests" (version 3: method, URI, body and time in milliseconds; which escapes are decoded); the official
+Python client's signature code.
+"""
 
 import base64
 import hashlib

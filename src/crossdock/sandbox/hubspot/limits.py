@@ -1,4 +1,8 @@
-"""Rate limits: a rolling burst per app, a day's total, and a bucket of its own for search."""
+"""Rate limits: a rolling burst per app, a day's total, and a bucket of its own for search.
+
+Sources: HubSpot docs, "Usage guidelines" (burst and day of each kind of account, headers) and "Search" (five a second,
+without headers).
+"""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""The association routes, version 4 and dated: one pair at a time, and in batches."""
+"""The association routes, version 4 and dated: one pair at a time, and in batches.
+
+Source: HubSpot's public API specification, Associations v4 and 2026-03.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

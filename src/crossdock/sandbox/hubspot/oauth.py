@@ -1,6 +1,9 @@
 """Tokens: a private app's static one, and OAuth with access tokens of half an hour.
 
 A refresh answers with the same refresh token again, which lives until it is revoked (non-rotation: unverified).
+
+Source: HubSpot's public API specification, OAuth 2026-03 (form fields, `expires_in` of 1800, introspection,
+revocation).
 """
 
 import hmac

@@ -1,4 +1,8 @@
-"""Reading and writing records: one at a time, in batches, by list and by search."""
+"""Reading and writing records: one at a time, in batches, by list and by search.
+
+Source: HubSpot's public API specification, CRM objects (pages of 100; unset properties are null, unknown ones are left
+out of an answer).
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,8 @@
-"""The records of one portal, their unique values and associations, and the events that their changes cause."""
+"""The records of one portal, their unique values and associations, and the events that their changes cause.
+
+Sources: HubSpot docs, CRM objects (addresses are unique in lower case; archived records are kept 90 days) and
+"Webhooks"; a merge's new id and deletions, as recorded in public connectors' code.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

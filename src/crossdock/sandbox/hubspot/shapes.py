@@ -1,4 +1,7 @@
-"""How records, definitions and pipelines look in an answer, and how requests must look."""
+"""How records, definitions and pipelines look in an answer, and how requests must look.
+
+Source: HubSpot's public API specification: SimplePublicObject, Property, Pipeline.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

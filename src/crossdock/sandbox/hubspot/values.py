@@ -1,4 +1,8 @@
-"""Which property values a portal takes, and how it keeps them: every value is a string, "" clears."""
+"""Which property values a portal takes, and how it keeps them: every value is a string, "" clears.
+
+Sources: HubSpot docs, "Properties" (types, how each is written, dates at midnight UTC) and "Error handling" (the codes
+of what is not valid).
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""Who may see what: scopes, and the sixty days that an app sees without `read_all_orders`."""
+"""Who may see what: scopes, and the sixty days that an app sees without `read_all_orders`.
+
+Source: shopify.dev, "Access scopes".
+"""
 
 from dataclasses import dataclass
 from typing import Final

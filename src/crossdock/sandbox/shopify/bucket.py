@@ -1,4 +1,8 @@
-"""The leaky bucket of GraphQL points, one per app and shop."""
+"""The leaky bucket of GraphQL points, one per app and shop.
+
+Sources: shopify.dev, "Rate limits"; recorded answers (2,000 points, 100 a second). What a request costs less than it
+asked for is given back.
+"""
 
 from dataclasses import dataclass
 from typing import Any

@@ -3,6 +3,9 @@
 A change is described by plain JSON, so that scripts, the admin door and `trade` speak alike; records are
 named by refs of the script's own ("order-17", "mug") or by their ids. SeedError says what is wrong with a
 description; the state is then as it was.
+
+Source: recorded answers of a development store (what an edit, a cancellation and a refund leave behind, and which
+webhooks follow).
 """
 
 from collections.abc import Callable, Mapping

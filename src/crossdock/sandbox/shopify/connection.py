@@ -1,4 +1,7 @@
-"""Relay pages: `first/after`, `last/before`, `reverse`, and opaque cursors that hold the last id and sort value."""
+"""Relay pages: `first/after`, `last/before`, `reverse`, and opaque cursors that hold the last id and sort value.
+
+Sources: shopify.dev, "Pagination" (pages of 250); recorded cursors.
+"""
 
 import base64
 import binascii

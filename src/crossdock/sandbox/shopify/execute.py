@@ -1,4 +1,8 @@
-"""One GraphQL request, from text to answer: parse, validate, price, throttle, run. All of it answers HTTP 200."""
+"""One GraphQL request, from text to answer: parse, validate, price, throttle, run. All of it answers HTTP 200.
+
+Sources: shopify.dev, "Response status and error codes" and "Rate limits" (throttled without a time; 1,000 points at
+most); recorded answers.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

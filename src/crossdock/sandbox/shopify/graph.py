@@ -1,4 +1,8 @@
-"""The root of the GraphQL API: reads by id, searched lists, and webhook subscriptions."""
+"""The root of the GraphQL API: reads by id, searched lists, and webhook subscriptions.
+
+Sources: the published Admin GraphQL schemas, 2025-01 to 2026-07 (fields, sort keys and their defaults); recorded
+answers (null for a missing record, an error for an id of another type).
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

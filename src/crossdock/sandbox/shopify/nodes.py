@@ -1,6 +1,8 @@
 """Records as GraphQL objects: plain mappings whose callables are called with a field's arguments.
 
 Amounts are strings with trailing zeros trimmed, instants are UTC without fraction, legacy ids are decimal strings.
+
+Sources: the published Admin GraphQL schemas; recorded answers.
 """
 
 from collections.abc import Callable, Iterable, Sequence

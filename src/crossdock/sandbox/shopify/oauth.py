@@ -4,6 +4,9 @@ An access token of the expiring kind lives an hour, its refresh token 90 days. A
 token. The replaced one stays usable until its replacement is first used, at most 30 days after its own first
 use and never beyond its 90 days, so that an answer lost on the way costs nothing (rule of 2026-08-28).
 Client credentials give a day's token without a refresh token. Wording of refusals: unverified.
+
+Sources: shopify.dev, "Offline access tokens", "Client credentials grant" and the changelog of August 2026; the
+official JavaScript client, 15.0.0 (form fields, signed callback).
 """
 
 import hashlib

@@ -3,6 +3,9 @@
 Every amount of an order follows from three counts per line: `quantity` (ever ordered), `removed` (by an edit)
 and `refunded`. Money for k units is computed in one place, `line_amounts`, and what an edit or a refund takes
 away is the difference of two such amounts. So the sums agree whatever happens in whatever order.
+
+Sources: recorded orders of a development store and recorded webhook bodies; the published schemas (what `current` sums
+leave out).
 """
 
 from dataclasses import dataclass, field, replace

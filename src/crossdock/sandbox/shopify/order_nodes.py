@@ -1,4 +1,7 @@
-"""Orders, their lines, payments and refunds as GraphQL objects."""
+"""Orders, their lines, payments and refunds as GraphQL objects.
+
+Sources: the published Admin GraphQL schemas, Order, LineItem, Refund, OrderTransaction; recorded answers.
+"""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,8 @@
-"""How a checkout becomes an order: prices, taxes, and discounts spread over lines."""
+"""How a checkout becomes an order: prices, taxes, and discounts spread over lines.
+
+Source: recorded webhook bodies: discounts of an order are spread over lines and stand in `discount_allocations`; tax
+is rounded line by line.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal

@@ -1,4 +1,8 @@
-"""How money goes back: for lines, for shipping, and for nothing in particular."""
+"""How money goes back: for lines, for shipping, and for nothing in particular.
+
+Sources: the published schemas, Refund and OrderAdjustment; recorded refusals (more than was bought, more than was
+paid).
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal

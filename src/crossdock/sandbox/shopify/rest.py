@@ -1,4 +1,7 @@
-"""Webhook bodies: full REST-shaped records (snake_case, numeric ids, money as strings, the shop's UTC offset)."""
+"""Webhook bodies: full REST-shaped records (snake_case, numeric ids, money as strings, the shop's UTC offset).
+
+Sources: shopify.dev, "Webhooks", structure of a delivery; recorded `orders/create` bodies of 2025.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

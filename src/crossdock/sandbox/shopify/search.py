@@ -2,6 +2,9 @@
 
 Lists (`orders`, `customers`, `products`) read the index, which lags writes by about a second; a read by id is
 immediate. An unknown field raises no error: the term is ignored and a warning is returned beside the data.
+
+Sources: the published schemas, `query` of orders and customers; recorded answers (warnings about unknown fields, the
+lag).
 """
 
 import re

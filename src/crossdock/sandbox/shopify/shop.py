@@ -1,4 +1,8 @@
-"""The state of one shop: its customers, products, orders and webhook subscriptions, and what its search index knows."""
+"""The state of one shop: its customers, products, orders and webhook subscriptions, and what its search index knows.
+
+Sources: recorded answers of a development store; shopify.dev, "Admin GraphQL" (ids, and what a customer needs to
+have).
+"""
 
 from dataclasses import dataclass, field
 from decimal import Decimal

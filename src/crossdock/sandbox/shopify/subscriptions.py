@@ -1,4 +1,7 @@
-"""Webhook subscriptions made through the API, with the refusals recorded from the platform."""
+"""Webhook subscriptions made through the API, with the refusals recorded from the platform.
+
+Sources: the published schemas, `webhookSubscriptionCreate`; recorded refusals (protocol, duplicate).
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,8 @@
-"""What the platform answers to a document it cannot run: wording and codes as recorded, no `data`, HTTP 200."""
+"""What the platform answers to a document it cannot run: wording and codes as recorded, no `data`, HTTP 200.
+
+Sources: recorded answers, 2025-01 to 2026-07; the published schemas (which fields and directives there are in which
+version).
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,8 @@
-"""Quarterly API versions: which exist, and which one answers a request for another."""
+"""Quarterly API versions: which exist, and which one answers a request for another.
+
+Source: shopify.dev, "API versioning": quarterly names, a year of support, and that a version that is gone falls
+forward to the oldest.
+"""
 
 import re
 from datetime import UTC, datetime
