@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from msgspec.structs import replace
@@ -28,6 +29,13 @@ from crossdock.stores.postgres.writes import There, write
 GROUP = 256
 OTHERS = 64
 """of a group are at least for the lanes' Works, while arrivals never end"""
+GATHER_S = 0.005
+LONGEST_GATHER_S = 0.02
+"""Under load a group begins so long after the one before it, for each worker there is, or when OTHERS are waiting. A
+group has a cost of its own: several workers that commit small ones as fast as they can are slower than one worker."""
+LOOK_S = 0.002
+LOAD = 8
+"""Works in the group before"""
 RACES = 10
 """How often a group that collided is decided again before its Works go one by one."""
 ARRIVALS_WAIT_S = 2.0
@@ -52,6 +60,11 @@ class Committer:
         self._running: asyncio.Task[None] | None = None
         self._outage: Outage | None = None
         self._closing = False
+        self.workers = 1
+        """that commit to this database"""
+        self._began_at = 0.0
+        self._amount = 0
+        """of the last group, and when it began"""
 
     async def apply(self, work: Work) -> Committed | NotCommitted:
         if work.arrivals and self._outage is not None and self._outage.lasted_s > ARRIVALS_WAIT_S:
@@ -70,9 +83,11 @@ class Committer:
 
     async def _run(self) -> None:
         while self._arrivals or self._others:
+            await self._gather()
             reserved = min(len(self._others), OTHERS)
             group = [self._arrivals.popleft() for _ in range(min(len(self._arrivals), GROUP - reserved))]
             group += [self._others.popleft() for _ in range(min(len(self._others), GROUP - len(group)))]
+            self._began_at, self._amount = asyncio.get_running_loop().time(), len(group)
             while group:
                 try:
                     answers = await self._commit([work for work, _ in group])
@@ -85,6 +100,14 @@ class Committer:
                 for (_, future), answer in zip(group, answers, strict=True):
                     _tell(future, answer)
                 break
+
+    async def _gather(self) -> None:
+        if self._amount < LOAD or self._closing:
+            return
+        ends_at = self._began_at + min(GATHER_S * self.workers, LONGEST_GATHER_S)
+        loop = asyncio.get_running_loop()
+        while loop.time() < ends_at and len(self._arrivals) + len(self._others) < OTHERS:  # noqa: ASYNC110 - a look costs less than telling of each
+            await asyncio.sleep(LOOK_S)
 
     async def _wait_for_the_server(self, group: list[Waiting], error: Exception) -> list[Waiting]:
         """Those that go on waiting: not arrivals for long, and nobody when the store is being closed."""
@@ -131,7 +154,7 @@ class Committer:
 
     async def _once(self, works: Sequence[Work]) -> list[Answer]:
         pool = await self._opened()
-        async with pool.acquire() as connection, connection.transaction():
+        async with pool.acquire() as connection, _transaction(connection):
             facts = await look_up(connection, works)
             there = There.of(facts)
             batch = Batch(facts)
@@ -141,6 +164,20 @@ class Committer:
             if batch.changes.arrivals:
                 crash.at("ingest.inserted")
         return [_numbered(answer, batch.changes, offsets) for answer in answers]
+
+
+@asynccontextmanager
+async def _transaction(connection: Any) -> AsyncIterator[None]:
+    """Planned once: what a group looks up and writes goes by its keys, however many there are. Planning its statements
+    anew for each takes as long as running them."""
+    await connection.execute("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan")
+    try:
+        yield
+    except BaseException:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
 
 
 async def _refuse_in_earnest(connection: Any, works: Sequence[Work], answers: Sequence[object]) -> None:

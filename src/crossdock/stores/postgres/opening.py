@@ -12,6 +12,8 @@ SCHEMA = "crossdock"
 LOCK = 0x58444F4B
 """The advisory lock under which migrations and removals follow one another."""
 MOST_CONNECTIONS = 8
+MOST_STATEMENTS = 1000
+"""that a connection keeps prepared: a group of commits has one for each mixture of what it writes"""
 ANSWER_S = 60.0
 """A statement that takes longer counts as lost with its connection."""
 SETTINGS = {
@@ -62,6 +64,8 @@ async def connect(url: str) -> Any:
             max_size=MOST_CONNECTIONS,
             command_timeout=ANSWER_S,
             server_settings=SETTINGS,
+            statement_cache_size=MOST_STATEMENTS,
+            max_cached_statement_lifetime=0,
             reset=_as_it_is,
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:

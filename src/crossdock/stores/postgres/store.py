@@ -20,6 +20,7 @@ from crossdock.core.work import Committed, Entity, NotCommitted, Work
 from crossdock.core.xref import CrossReference
 from crossdock.stores.postgres import leases, reads
 from crossdock.stores.postgres.committer import Committer
+from crossdock.stores.postgres.gathering import Gathering
 from crossdock.stores.postgres.herald import Herald
 from crossdock.stores.postgres.opening import connect, connect_alone, driver
 from crossdock.stores.postgres.outage import OUTAGE_S, Outage, is_lost
@@ -54,6 +55,7 @@ class PostgresStore:
         slot = random.randrange(SLOTS)  # noqa: S311 - two workers in one wait for each other, no more
         self._committer = Committer(self._opened, self._now, slot)
         self._herald = Herald(self._opened, lambda: connect_alone(url))
+        self._links = Gathering(self._links_of)
         self._closed = False
 
     async def _opened(self) -> Any:
@@ -120,7 +122,9 @@ class PostgresStore:
         return await self._ask(leases.lease, lanes, worker, until - now, self._time(now))
 
     async def workers(self, worker: Worker, until: float, now: float) -> Sequence[Worker]:
-        return await self._ask(leases.workers, worker, until - now, self._time(now))
+        found = await self._ask(leases.workers, worker, until - now, self._time(now))
+        self._committer.workers = max(len(found), 1)
+        return found
 
     async def time(self) -> float | None:
         rows = await self._rows(f"SELECT {leases.DATABASE_TIME}")
@@ -240,7 +244,12 @@ class PostgresStore:
         remote_ids: Sequence[str] = (),
         limit: int = 1000,
     ) -> Sequence[CrossReference]:
+        if account and model and len(keys) == 1 and not remote_ids:
+            return await self._links.of(account, model, keys[0])
         return await self._ask(reads.cross_references, account, model, keys, remote_ids, limit)
+
+    async def _links_of(self, account: str, model: str, keys: Sequence[str]) -> Sequence[CrossReference]:
+        return await self._ask(reads.cross_references, account, model, keys, (), len(keys))
 
     async def claimed_keys(self, account: str, model: str, until: float) -> Collection[str]:
         return await self._ask(reads.claimed_keys, account, model, until)
