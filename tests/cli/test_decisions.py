@@ -43,6 +43,14 @@ def until(type_: Type, state: str, amount: int = 1) -> None:
         time.sleep(0.05)
 
 
+def until_read(type_: Type) -> None:
+    """The flow has read every event."""
+    ends_at = time.monotonic() + PATIENCE_S
+    while type_("status", "--json").json["flows"][0]["lag"]:
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)
+
+
 def without_a_way_to_find_out(project: Path) -> None:
     """The action is of class none: an unknown outcome is held."""
     out = project / "connections" / "out.yaml"
@@ -168,11 +176,9 @@ def test_a_rewind_delivers_nothing_twice(project: Path, type_: Type, there: Sink
         assert type_("rewind", "person-to-contact").code == 0
         assert type_("rewind", "person-to-contacts").code == 2
         if running:
-            time.sleep(0.3)
+            until_read(type_)
     with Hub(project):
-        ends_at = time.monotonic() + PATIENCE_S
-        while type_("status", "--json").json["flows"][0]["lag"]:
-            assert time.monotonic() < ends_at
+        until_read(type_)
     assert len(there.effects) == 2
     assert sum(there.requests.values()) == 2
     assert type_("audit").code == 0
@@ -181,6 +187,7 @@ def test_a_rewind_delivers_nothing_twice(project: Path, type_: Type, there: Sink
 def test_perform_again_is_on_purpose_and_once(project: Path, type_: Type, there: Sink) -> None:
     with hub_with(project, type_, "delivered"):
         (event,) = type_("trace", "in:7", "--json").json["events"]
+        assert type_("trace", "evt-7", "--json").json["events"] == [event]  # by the sender's word for its message
         first = event["deliveries"][0]["id"]
         second = type_("perform-again", first, "--json").json["id"]
         until(type_, "delivered", 2)

@@ -25,7 +25,8 @@ def trace(
         str,
         typer.Argument(
             metavar="KEY|ID",
-            help="An entity's key, the id of a delivery, event or message, a record's id, or an order's number.",
+            help="An entity's key, the id of a delivery, event or message (ours or its sender's), a record's id, or "
+            "an order's number.",
         ),
     ],
     bodies: Annotated[bool, typer.Option("--bodies", help="With what came in and what was sent.")] = False,
@@ -48,7 +49,8 @@ async def _story(place: Place, wanted: str, bodies: bool) -> tuple[Story, dict[s
         if story is None:
             raise UsageError(
                 f"nothing is known of {wanted!r}",
-                hint="give an entity's key (connection:id), a record's id, an order's number, or an id from a list",
+                hint="give an entity's key (connection:id), a record's id, an order's number, the id that its sender "
+                "gave a message, or an id from a list",
             )
         kept = await store.payloads([message.body for message in story.messages]) if bodies else {}
     texts = {one.id: kept[one.body.id].decode("utf-8", "replace") for one in story.messages if one.body.id in kept}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from crossdock.core.event import STREAM, Event
 from crossdock.core.lanes import lanes_of
@@ -41,13 +41,13 @@ async def newest_of(store: Store, model: str) -> dict[str, str]:
     return newest
 
 
-async def that_mention(store: Store, text: str, most: int) -> list[Event]:
-    """Events with this value somewhere in their data (an order's number, an e-mail address), or caused by this
-    message, oldest first."""
+async def that_mention(store: Store, text: str, causes: Collection[str], most: int) -> list[Event]:
+    """Events with this value somewhere in their data (an order's number, an e-mail address), or caused by one of these
+    messages, oldest first."""
     wanted = text.encode()
     found: list[Event] = []
     async for events in pages(store, most):
-        found += [event for event in events if event.cause == text or _holds(event.data, wanted)]
+        found += [event for event in events if event.cause in causes or _holds(event.data, wanted)]
     return sorted(found, key=lambda event: event.appended_at)
 
 

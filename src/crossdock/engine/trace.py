@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from crossdock.core.delivery import Attempt, Delivery, Exchange
 from crossdock.core.event import Event
 from crossdock.core.keys import native_key
-from crossdock.core.message import Message
+from crossdock.core.message import Message, message_id
 from crossdock.core.store import Store
 from crossdock.core.xref import CrossReference
 from crossdock.engine.journal import journals_of
@@ -39,12 +39,13 @@ class Story:
 
 
 async def trace(store: Store, wanted: str, connections: Iterable[str]) -> Story | None:
-    """`wanted` is an entity's key, the id of a delivery, event or message, a record's id at some platform, or a value
-    such as an order's number that events hold. None when nothing is known of it."""
-    messages = await store.messages([wanted])
+    """`wanted` is an entity's key, the id of a delivery, event or message, what a sender calls its message, a record's
+    id at some platform, or a value such as an order's number that events hold. None when nothing is known of it."""
+    connections = tuple(connections)
+    messages = await store.messages([wanted, *(message_id(name, wanted) for name in connections)])
     events = await _events_of_id(store, wanted) or await _events_of_key(store, wanted, connections)
     if not events:
-        events = await that_mention(store, wanted, MOST_SCANNED)
+        events = await that_mention(store, wanted, {message.id for message in messages}, MOST_SCANNED)
     if not events and not messages:
         return None
     return await _story(store, events, messages)
