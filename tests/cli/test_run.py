@@ -106,6 +106,15 @@ def test_a_port_in_use_is_named(type_: Type) -> None:
     assert "--port" in said.err
 
 
+def test_instead_of_a_port_in_use_one_is_named_that_is_free_and_nobodys_default(type_: Type) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for _ in range(2):
+            said = type_("run", "--port", str(taken.getsockname()[1]))
+            port = int(said.err.partition("another: --port ")[2].split()[0])
+            assert port not in {8420, 8421}
+            socket.create_server(("127.0.0.1", port)).close()
+
+
 def test_a_store_that_is_none_is_named_with_what_to_do(project: Path, type_: Type) -> None:
     (project / ".crossdock" / "production.db").write_bytes(b"not a database" * 100)
     said = type_("run", "--port", "0")

@@ -23,6 +23,7 @@ FILES_KEPT_BACK = 256
 """File descriptors that connections may not use up: the store, the way out, the rest of the process."""
 LAST_REQUEST_S = 0.5
 """How long a kept-alive connection may bring its last request when the hub stops."""
+FREE_FROM = range(8430, 8530)
 LONGEST_SOCKET_PATH = 100
 """bytes; the system's own limit is 104 to 108"""
 
@@ -111,9 +112,18 @@ def tcp_socket(host: str, port: int) -> socket.socket:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CrossdockError(
             f"cannot listen on {host}:{port}: {reason}",
-            hint="stop what uses it, or choose another: --port 8421",
+            hint=f"stop what uses it, or choose another: --port {_free_port(family, host)}",
         ) from None
     return sock
+
+
+def _free_port(family: socket.AddressFamily, host: str) -> int:
+    """One that can be had right now, and that nothing of ours listens on by default."""
+    for port in FREE_FROM:
+        with socket.socket(family, socket.SOCK_STREAM) as sock, contextlib.suppress(OSError):
+            sock.bind((host, port))
+            return port
+    return FREE_FROM[0]
 
 
 def is_loopback(host: str) -> bool:
