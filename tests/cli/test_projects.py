@@ -70,3 +70,11 @@ def test_jq_is_the_maps_own_language(bare: Type, monkeypatch: pytest.MonkeyPatch
     assert (said.code, said.out.strip()) == (0, "1.20")
     assert bare("jq", "--help").code == 0
     assert bare("jq", "-n", "nonsense(").code == 3
+
+
+def test_who_makes_a_project_where_they_are_need_not_go_there(
+    bare: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert bare("init", ".").out.splitlines()[-1] == "next: crossdock check && crossdock test"
+    assert bare("init", "my hub").out.splitlines()[-1] == "next: cd 'my hub' && crossdock check && crossdock test"

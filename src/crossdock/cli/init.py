@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -38,4 +39,5 @@ def init(
     for name in files:
         say(f"  {name}")
     say("")
-    say(f"next: cd {folder} && crossdock check && crossdock test")
+    there = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
+    say(f"next: {there}crossdock check && crossdock test")
