@@ -370,8 +370,11 @@ def main() -> NoReturn:
     }
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if name in ("-h", "--help", "help"):
-        print(__doc__)
-        sys.exit(0)
+        with contextlib.suppress(BrokenPipeError):  # `| head` has read enough
+            print(__doc__, flush=True)
+            sys.exit(0)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     if name not in commands:
         stop(f"{f'dev.py has no command {name!r}.' if name else ''}\n{__doc__}".strip())
     try:

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -159,3 +160,13 @@ def test_an_old_python_can_read_dev_py_and_a_new_one_needs_nothing_more() -> Non
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in imported} <= set(sys.stdlib_module_names)
+
+
+def test_who_has_read_enough_of_its_help_ends_it_without_a_word() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run([sys.executable, str(ROOT / "dev.py"), "--help"], stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert ended.stderr == b""

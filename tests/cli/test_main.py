@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,16 @@ def test_a_group_without_a_command_lists_its_rows(
     assert (said.code, said.out) == (0, listed.out)
     assert said.out.strip()
     assert bare(group, "--help").out.startswith(f"Usage: crossdock {group} [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("sandbox", "--help"), ("--version",)])
+def test_who_has_read_enough_ends_a_command_without_a_word(words: tuple[str, ...]) -> None:
+    """As `| head -1` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run([sys.executable, "-m", "crossdock", *words], stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert ended.stderr == b""
+    assert ended.returncode == 1

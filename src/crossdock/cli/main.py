@@ -99,15 +99,25 @@ def main(arguments: Sequence[str]) -> int:
         note("stopped")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _nobody_reads()
     except Exception as error:
         return _failed(_unexpected(error), as_json)
     return code if isinstance(code, int) else 0
 
 
 def run() -> None:
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _nobody_reads()
+    sys.exit(code)
+
+
+def _nobody_reads() -> int:
+    """Whoever read this (`| head`) has gone: what is still to be written goes nowhere, and without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _failed(error: CrossdockError, as_json: bool) -> int:
