@@ -99,3 +99,30 @@ def arrived(there: Sink) -> set[str]:
 def dead(hub: HubProcess) -> list[dict[str, Any]]:
     _, said = command(hub.folder, "dead-letters", "list")
     return list(said)
+
+
+def test_everything_that_is_measured_is_on_the_page(hub: HubProcess, there: Sink, number: int) -> None:
+    """Taken in, delivered, failed by class, how far behind, how long and how much is waiting, and how long it takes."""
+    failed = counted(hub, 'crossdock_failed_total{flow="person-to-contact",kind="map"}')
+    assert hub.post(named(number, "_error")) == 200
+    assert hub.post(signup(f"after-{number}")) == 200
+    until(lambda: f"pafter-{number}@example.com" in arrived(there))
+    until(lambda: counted(hub, 'crossdock_failed_total{flow="person-to-contact",kind="map"}') == failed + 1)
+    assert counted(hub, 'crossdock_accepted_total{connection="in"}') >= 2
+    assert counted(hub, 'crossdock_delivered_total{flow="person-to-contact"}') >= 1
+    assert counted(hub, 'crossdock_end_to_end_seconds_count{flow="person-to-contact"}') >= 1
+    assert counted(hub, 'crossdock_receive_seconds_count{connection="in"}') >= 2
+    assert counted(hub, 'crossdock_exchange_seconds_count{connection="out"}') >= 1
+    page = hub.get("/metrics")[1].decode()
+    for gauge in (
+        'lag_events{flow="person-to-contact"}',
+        'oldest_waiting_seconds{flow="person-to-contact"}',
+        'open_deliveries{flow="person-to-contact",state="waiting"}',
+        'unread_messages{connection="in"}',
+    ):
+        assert f"crossdock_{gauge} " in page
+
+
+def counted(hub: HubProcess, name: str) -> float:
+    lines = hub.get("/metrics")[1].decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))

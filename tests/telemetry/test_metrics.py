@@ -31,6 +31,7 @@ def test_what_is_counted_is_told() -> None:
     metrics.set_lag("invoices", 17)
     metrics.set_oldest_waiting("invoices", 60.5)
     metrics.set_open("invoices", "retrying", 4)
+    metrics.set_unread("shop", 12)
     metrics.set_breaker("books", is_open=True)
     metrics.set_paused("books", is_paused=False)
     assert value(metrics, "accepted_total", connection="shop") == 5
@@ -46,6 +47,7 @@ def test_what_is_counted_is_told() -> None:
     assert value(metrics, "lag_events", flow="invoices") == 17
     assert value(metrics, "oldest_waiting_seconds", flow="invoices") == 60.5
     assert value(metrics, "open_deliveries", flow="invoices", state="retrying") == 4
+    assert value(metrics, "unread_messages", connection="shop") == 12
     assert value(metrics, "breaker_open", connection="books") == 1
     assert value(metrics, "connection_paused", connection="books") == 0
 

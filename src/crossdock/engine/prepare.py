@@ -84,15 +84,15 @@ class Prepared:
                 outputs = [data] if flow.map is None else flow.map.run(data, now=now, event=event.about(), needs=needs)
             inputs = inputs_of(outputs, each=flow.each)
         except MapFailed as error:
-            return DeliveryMove(item.delivery.id, item.delivery.state, DeliveryState.DEAD, reason=f"map: {error.what}")
+            return self._dead(item.delivery, error.what)
         return self._frame(item, inputs, needs)
 
     def _frame(self, item: Item, inputs: Mapping[str, Any], needs: dict[str, str]) -> DeliveryMove | None:
         flow, event, row = self._flow, item.event, item.delivery
         for name, value in inputs.items():
             if flow.input is not None and (problems := flow.input.problems(value)):
-                reason = f"map: its output is not a valid {flow.action.name} input: {'; '.join(problems[:3])}"
-                return DeliveryMove(row.id, row.state, DeliveryState.DEAD, reason=reason)
+                said = f"its output is not a valid {flow.action.name} input: {'; '.join(problems[:3])}"
+                return self._dead(row, said)
             seed = effect_seed(flow.name, event.id, name, row.generation)
             item.outbounds.append(
                 Outbound(
@@ -106,6 +106,10 @@ class Prepared:
                 )
             )
         return None
+
+    def _dead(self, row: Delivery, why: str) -> DeliveryMove:
+        self._context.metrics.failed(self._flow.name, "map")
+        return DeliveryMove(row.id, row.state, DeliveryState.DEAD, reason=f"map: {why}")
 
     async def _needs(
         self, event: Event, data: Any, account: str, again: Callable[[], None]

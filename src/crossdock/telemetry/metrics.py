@@ -54,6 +54,7 @@ class Metrics:
         self._lag = gauge("lag_events", "Events that the flow has not planned yet.", "flow")
         self._oldest = gauge("oldest_waiting_seconds", "Age of the oldest delivery that is not settled.", "flow")
         self._open = gauge("open_deliveries", "Deliveries that are not settled, by state.", "flow", "state")
+        self._unread = gauge("unread_messages", "Messages that were accepted and are not normalised yet.", "connection")
         self._refusing = gauge("intake_refused", "1 while nothing that comes in is accepted.")
         self._breaker = gauge("breaker_open", "1 while the connection's breaker is open.", "connection")
         self._paused = gauge("connection_paused", "1 while only a person can help the connection.", "connection")
@@ -100,6 +101,9 @@ class Metrics:
 
     def set_open(self, flow: str, state: str, amount: int) -> None:
         self._of(self._open, flow, state).set(amount)
+
+    def set_unread(self, connection: str, messages: int) -> None:
+        self._of(self._unread, connection).set(messages)
 
     def set_refusing(self, *, is_refusing: bool) -> None:
         self._refusing.set(is_refusing)
