@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,8 +13,11 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+import asyncpg
 import psutil
 from _wire import SIGNED_WITH
+
+from crossdock.stores.postgres.opening import SCHEMA
 
 CROSSDOCK = Path(sys.executable).with_name("crossdock")
 
@@ -85,18 +89,27 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def write_project(folder: Path, *, port: int, sink: int, flow: bool = True, store: str = "") -> None:
-    """`store`: in place of a SQLite file of its own."""
+def write_project(
+    folder: Path,
+    *,
+    port: int,
+    sink: int,
+    flow: bool = True,
+    store: str = "",
+    identity: str = "body.id",
+    flow_says: str = "",
+) -> None:
+    """`store`: in place of a SQLite file of its own. `identity`: where a webhook tells its own."""
     files = {
         "crossdock.yaml": HUB.format(port=port, sink=sink, store=f'store: "{store}"' if store else ""),
-        "connections/shop.yaml": SOURCE,
+        "connections/shop.yaml": SOURCE.replace("    id: body.id\n", f"    id: {identity}\n"),
         "connections/books.yaml": DESTINATION.replace("{sink}", str(sink)),
         "models/sale.yaml": MODEL,
         "maps/order.jq": INBOUND,
         "maps/invoice.jq": INVOICE,
     }
     if flow:
-        files["flows/sale-to-invoice.yaml"] = FLOW
+        files["flows/sale-to-invoice.yaml"] = FLOW + flow_says
     write_files(folder, files)
 
 
@@ -156,6 +169,10 @@ class RunningHub:
         except OSError:
             return False
 
+    def workers(self) -> list[int]:
+        """Those that are alive, where there are several."""
+        return [child.pid for child in self._watched.children()]
+
     def cpu_s(self) -> float:
         """Of all its processes."""
         times = [process.cpu_times() for process in self._processes()]
@@ -166,3 +183,22 @@ class RunningHub:
 
     def _processes(self) -> list[psutil.Process]:
         return [self._watched, *self._watched.children(recursive=True)]
+
+
+async def emptied(url: str) -> None:
+    """A database without a hub."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    await connection.close()
+
+
+async def shared_out(url: str, workers: int) -> None:
+    """Returns when so many hold their part of the flow's lanes: until then they still start."""
+    connection = await asyncpg.connect(url)
+    query = (
+        f"SELECT count(DISTINCT worker) FROM {SCHEMA}.lanes"
+        " WHERE starts_with(reader, 'flow/') AND until > extract(epoch FROM clock_timestamp())"
+    )
+    while await connection.fetchval(query) < workers:
+        await asyncio.sleep(0.05)
+    await connection.close()

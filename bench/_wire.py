@@ -45,7 +45,7 @@ def signed_post(path: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _length(head: bytes) -> int:
+def length(head: bytes) -> int:
     at = head.lower().find(b"content-length:")
     return int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
 
@@ -77,7 +77,7 @@ class Sender(asyncio.Protocol):
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return
-        size = end + 4 + _length(self._buffer[:end])
+        size = end + 4 + length(self._buffer[:end])
         if len(self._buffer) < size:
             return
         status = int(self._buffer[9:12])
@@ -101,14 +101,17 @@ class Sink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
+    def arrived(self, head: bytes, body: bytes) -> None:
+        self._took(body)
+
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            size = end + 4 + _length(self._buffer[:end])
+            size = end + 4 + length(self._buffer[:end])
             if len(self._buffer) < size:
                 return
-            body, self._buffer = self._buffer[end + 4 : size], self._buffer[size:]
-            self._took(body)
+            head, body, self._buffer = self._buffer[:end], self._buffer[end + 4 : size], self._buffer[size:]
+            self.arrived(head, body)
             Sink.made += 1
             said = b'{"id":"%d"}' % Sink.made
             self._transport.write(
@@ -153,7 +156,11 @@ async def open_senders(
 
 async def open_sink(took: Callable[[bytes], None]) -> tuple[asyncio.Server, int]:
     """The server and its port."""
-    server = await asyncio.get_running_loop().create_server(lambda: Sink(took), "127.0.0.1", 0)
+    return await open_sink_of(lambda: Sink(took))
+
+
+async def open_sink_of(made: Callable[[], Sink]) -> tuple[asyncio.Server, int]:
+    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
     return server, server.sockets[0].getsockname()[1]
 
 

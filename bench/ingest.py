@@ -1,6 +1,6 @@
 """How fast webhooks are made durable and acknowledged.
 
-    python bench/ingest.py [--seconds N] [--backlog N] [--json]
+    python bench/ingest.py [--seconds N] [--backlog N] [--store postgresql] [--json]
 
 64 connections, HMAC, SQLite with synchronous=FULL; `ratio` is to the same endpoint without a store in the same run: the
 same server, the same body and the same signature check. `to_bare` is to the same endpoint with a group commit and
@@ -24,6 +24,8 @@ import uvloop
 from _figures import tell
 from _hub import RunningHub, free_port, write_project
 from _wire import SIGNED_WITH, bare, listening, must_be_200, open_senders, order, percentile, signed_post
+
+from crossdock.testing.services import Postgres
 
 CONNECTIONS = 64
 NUMBERS = itertools.count(1)
@@ -97,10 +99,11 @@ async def bare_durable(seconds: float) -> float:
             process.wait()
 
 
-async def measure(seconds: float, backlog: int) -> dict[str, float]:
+async def measure(seconds: float, backlog: int, store: str = "") -> dict[str, float]:
+    """`store`: in place of a SQLite file."""
     with tempfile.TemporaryDirectory(prefix="crossdock-bench-") as name:
         folder, port = Path(name), free_port()
-        write_project(folder, port=port, sink=free_port())
+        write_project(folder, port=port, sink=free_port(), store=store)
         with RunningHub(folder, port) as hub:
             await load(port, seconds=min(seconds, 1.0))
             acks_per_s, took = await load(port, seconds=seconds)
@@ -128,9 +131,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=8.0, help="for each of the measurements")
     parser.add_argument("--backlog", type=int, default=200_000, help="waiting events whose memory is measured")
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--json", action="store_true", help="only the last line")
     options = parser.parse_args()
-    figures = uvloop.run(measure(options.seconds, options.backlog))
+    if options.store == "sqlite":
+        figures = uvloop.run(measure(options.seconds, options.backlog))
+    else:
+        with Postgres(durable=True) as postgres:
+            figures = uvloop.run(measure(options.seconds, options.backlog, postgres.url))
     tell(figures, only_json=options.json)
 
 

@@ -25,14 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-import asyncpg
 import uvloop
 from _cycle import bare_cycle
 from _figures import tell
-from _hub import RunningHub, free_port, write_project
+from _hub import RunningHub, emptied, free_port, shared_out, write_project
 from _wire import bare, listening, must_be_200, open_senders, open_sink, order, percentile, signed_post
 
-from crossdock.stores.postgres.opening import SCHEMA
 from crossdock.testing.services import Postgres
 
 CONNECTIONS = 32
@@ -216,26 +214,22 @@ async def measure_workers(seconds: float, amounts: list[int]) -> dict[str, float
         one = await bare_cycle(postgres.url, body, seconds, 1)
         many = await bare_cycle(postgres.url, body, seconds, 64)
         for workers in amounts:
-            await _emptied(postgres.url)
-            found = await hub_alone(seen, sink, seconds, postgres.url, "--workers", str(workers))
+            await emptied(postgres.url)
+            found = await hub_alone(seen, sink, seconds, postgres.url, workers)
             found["to_cycle"] = round(found["events_per_s"] / one, 3)
             figures |= {f"{workers}_workers_{name}": value for name, value in found.items()}
     server.close()
     return {**figures, "bare_cycle_per_s": round(one), "bare_cycle_of_64_per_s": round(many)}
 
 
-async def _emptied(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-    await connection.close()
-
-
-async def hub_alone(seen: Seen, sink: int, seconds: float, store: str = "", *arguments: str) -> dict[str, float]:
+async def hub_alone(seen: Seen, sink: int, seconds: float, store: str = "", workers: int = 1) -> dict[str, float]:
     seen.latencies_s.clear()
     with tempfile.TemporaryDirectory(prefix="crossdock-bench-") as name:
         folder, port = Path(name), free_port()
         write_project(folder, port=port, sink=sink, store=store)
-        with RunningHub(folder, port, *arguments) as hub:
+        with RunningHub(folder, port, *(("--workers", str(workers)) if store else ())) as hub:
+            if store:
+                await shared_out(store, workers)
             await flat_out(port, seen, min(seconds, 1.0))
             cpu_before = hub.cpu_s()
             events_per_s, events = await flat_out(port, seen, seconds)
