@@ -104,6 +104,15 @@ def test_what_cannot_be_read_is_said_in_words(body: bytes, headers: dict[str, st
         webhook().split(inbound(body, headers))
 
 
+@pytest.mark.parametrize("body", [b'{"card": "4242"}', b'  [{"card": "a=4242&b=1"}]', b"card 4242", b"{card 4242"])
+def test_a_form_that_is_none_says_what_was_expected_and_repeats_nothing_of_it(body: bytes) -> None:
+    with pytest.raises(ValueError, match="Content-Type says application/x-www-form-urlencoded") as caught:
+        webhook().split(inbound(body, {"content-type": "application/x-www-form-urlencoded"}))
+    said = str(caught.value)
+    assert "4242" not in said
+    assert ("application/json" in said) == (body.strip()[-1:] in {b"}", b"]"})
+
+
 def test_a_form_becomes_an_object() -> None:
     request = inbound(b"id=7&tag=a&tag=b", {"content-type": "application/x-www-form-urlencoded"})
     (part,) = webhook(id="body.id").split(request)

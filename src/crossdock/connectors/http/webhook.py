@@ -16,6 +16,7 @@ from crossdock.core.ids import digest
 from crossdock.core.secret import Secret
 from crossdock.core.signatures import verify
 
+FORM = "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS = 1_000
 MAX_ITEMS = 10_000
 _MARKS = (
@@ -92,14 +93,8 @@ def decoded(request: Inbound) -> tuple[bytes, Any]:
     text is encoded; else the charset does; else it is UTF-8. Raises ValueError."""
     media_type, _, rest = request.headers.get("content-type", "").partition(";")
     text = _utf8(request.body, rest)
-    if media_type.strip().lower() == "application/x-www-form-urlencoded":
-        try:
-            pairs = parse_qsl(
-                text.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS, strict_parsing=True
-            )
-        except ValueError as error:
-            raise ValueError(f"the body is not a readable form: {error}") from None
-        form = _form(pairs)
+    if media_type.strip().lower() == FORM:
+        form = _form(text)
         return json.encode(form), form
     if not text.strip():
         raise ValueError("the body is empty")
@@ -109,7 +104,22 @@ def decoded(request: Inbound) -> tuple[bytes, Any]:
         raise ValueError(f"the body is {error.what}") from None
 
 
-def _form(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str | list[str]]:
+def _form(text: bytes) -> Mapping[str, str | list[str]]:
+    """Raises ValueError, without a word of the body."""
+    if _is_json(text):
+        raise ValueError(
+            f"the body is JSON, and its Content-Type says {FORM}: the sender should say application/json"
+            " (curl: -H 'Content-Type: application/json')"
+        )
+    if text.count(b"&") >= MAX_FORM_FIELDS:
+        raise ValueError(f"the form has more than {MAX_FORM_FIELDS} fields")
+    try:
+        pairs = parse_qsl(text.decode(), keep_blank_values=True, strict_parsing=True)
+    except ValueError:
+        raise ValueError(
+            "the body is not a readable form: name=value is expected, with & between several (its Content-Type says"
+            f" {FORM})"
+        ) from None
     form: dict[str, str | list[str]] = {}
     for name, value in pairs:
         earlier = form.get(name)
@@ -118,6 +128,16 @@ def _form(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str | list[str]]:
         else:
             form[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
     return form
+
+
+def _is_json(text: bytes) -> bool:
+    if text.lstrip()[:1] not in {b"{", b"["}:
+        return False
+    try:
+        json.decode(text)
+    except NotJson:
+        return False
+    return True
 
 
 def _utf8(body: bytes, parameters: str) -> bytes:
