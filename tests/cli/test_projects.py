@@ -18,6 +18,7 @@ def test_a_new_project_is_well_from_its_first_moment(bare: Type, tmp_path: Path,
     checked = bare("check", "--project", folder, "--json")
     assert checked.code == 0, checked.out
     assert checked.json["ok"]
+    assert checked.json["problems"] == []
     assert all(flow["guarantee"] and flow["why"] for flow in checked.json["flows"])
     tested = bare("test", "--project", folder, "--json")
     assert tested.code == 0, tested.out

@@ -184,7 +184,15 @@ def test_a_filter_on_updates_warns_of_what_leaves_it(check: Check) -> None:
     checked = check({"flows/deals.yaml": FLOW.replace("deal.created", "deal.updated") + 'where: .stage == "won"\n'})
     (warning,) = checked.problems
     assert str(warning).startswith("flows/deals.yaml:4:1: warning: out is not told when the deal leaves this filter")
+    assert "`on_leave: keep`" in warning.hint
     assert checked.project is not None
+
+
+def test_who_has_decided_what_is_left_by_a_filter_is_not_warned(check: Check) -> None:
+    flow = FLOW.replace("deal.created", "deal.updated") + "on_leave: keep\n"
+    assert check({"flows/deals.yaml": flow + 'where: .stage == "won"\n'}).problems == ()
+    (problem,) = check({"flows/deals.yaml": flow}).problems
+    assert str(problem).startswith("flows/deals.yaml:4:1: `on_leave` is about `where`, and there is none")
 
 
 @pytest.mark.parametrize(

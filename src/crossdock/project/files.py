@@ -302,6 +302,12 @@ class FlowFile(Written):
         description="jq: the flow takes the event when the first output is neither false nor null.",
         examples=['.financial_status == "paid"'],
     )
+    on_leave: Literal["keep"] | None = Field(
+        default=None,
+        description="`keep`: an entity that leaves the filter later keeps what was written of it. It does in any case; "
+        "said, `check` does not warn of it.",
+        examples=["keep"],
+    )
     to: str = Field(description="The connection to write to.", examples=["quickbooks"])
     action: str = Field(description="What to do there; one of the connector's actions.", examples=["upsert_invoice"])
     needs: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], NeedPart] = Field(

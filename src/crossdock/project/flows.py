@@ -208,12 +208,15 @@ class FlowBuilder:
             self.problems.append(document.problem(("action",), what, "ask the connector's author", at_value=True))
         if said.retry.first_delay > said.retry.max_delay:
             wrong("retry", "`first_delay` is longer than `max_delay`", "")
+        if said.on_leave is not None and said.where is None:
+            wrong("on_leave", "`on_leave` is about `where`, and there is none", "leave it out")
         updates = [event for event in said.on if event.endswith(".updated")]
-        if updates and said.where is not None:
+        if updates and said.where is not None and said.on_leave is None:
             model = updates[0].partition(".")[0]
             wrong(
                 "where",
                 f"{said.to} is not told when the {model} leaves this filter",
-                f"what was written of it while the filter let it in stays at {said.to} as it was",
+                f"what was written of it while the filter let it in stays at {said.to} as it was; if that is right,"
+                " write `on_leave: keep`, and else let another flow undo it",
                 "warning",
             )
