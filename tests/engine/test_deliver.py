@@ -623,6 +623,8 @@ class TestWhatAPersonDecides:
             await here.hub.deliverers["create_with_key"].wake_key(row.partitionkey)
             await here.settle()
             assert here.platform.effects == ["v"]
+            keys = [dict(request.headers)["idempotency-key"] for request in here.platform.requests]
+            assert len(set(keys)) == len(keys) == 2, "a platform may answer a key that it refused as it did before"
 
         on_stage(play, flow("create_with_key"))
 
