@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import apsw
 import pytest
@@ -85,6 +86,15 @@ async def test_commits_are_durable_by_settings(path: Path) -> None:
     assert connection.pragma("journal_mode") == "wal"
     assert connection.pragma("synchronous") == 2
     connection.close()
+
+
+@pytest.mark.parametrize(("disk_bytes", "pages"), [(48 << 20, 768), (1 << 40, opening.CHECKPOINT_PAGES)])
+async def test_g17_the_log_takes_no_large_part_of_a_small_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch, disk_bytes: int, pages: int
+) -> None:
+    """Else it fills the disk by itself, and there is no room to fold it."""
+    monkeypatch.setattr(os, "statvfs", lambda folder: SimpleNamespace(f_blocks=disk_bytes // 4096, f_frsize=4096))
+    assert opening._most_pages(str(path)) == pages
 
 
 # --- migrations -------------------------------------------------------------------------------------------------

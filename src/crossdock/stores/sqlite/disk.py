@@ -110,7 +110,8 @@ class Room:
         return False
 
     def close(self) -> None:
-        self._ballast.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the disk may be gone
+            self._ballast.unlink(missing_ok=True)
 
     def _load(self) -> bool:
         """Real blocks, not a promise of some. False when there is no room for them after all."""

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import time
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,6 +26,9 @@ BUSY_MS = 10_000
 WRITER_CACHE_KIB = 65_536
 READER_CACHE_KIB = 8_192
 CHECKPOINT_PAGES = 16_000
+PAGE_BYTES = 4096
+LOG_PART_OF_DISK = 16
+"""One such part of the disk may be the log's."""
 WAL_KEPT_BYTES = 128 << 20
 
 MEMORY = ":memory:"
@@ -67,7 +71,8 @@ class Holder:
 
     def release(self) -> None:
         if self._file is not None:
-            self._file.truncate(0)
+            with contextlib.suppress(OSError):  # the disk may be gone: the lock ends with the file all the same
+                self._file.truncate(0)
             self._file.close()
             self._file = None
 
@@ -93,7 +98,7 @@ def connect_writer(path: str) -> apsw.Connection:
         # macOS: fsync alone leaves the drive's cache; harmless elsewhere.
         connection.pragma("fullfsync", "ON")
         connection.pragma("checkpoint_fullfsync", "ON")
-        connection.set_wal_hook(_checkpoint)
+        connection.set_wal_hook(partial(_checkpoint, _most_pages(path)))
         connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
         connection.pragma("cache_size", -WRITER_CACHE_KIB)
         connection.pragma("temp_store", "MEMORY")
@@ -127,9 +132,17 @@ def _fold_log(connection: apsw.Connection) -> None:
     connection.set_busy_timeout(BUSY_MS)
 
 
-def _checkpoint(connection: apsw.Connection, database: str, pages: int) -> int:
+def _most_pages(path: str) -> int:
+    """Of the log: no large part of a small disk, on which there must be room for what is folded into the file."""
+    with contextlib.suppress(OSError):
+        disk = os.statvfs(Path(path).parent)
+        return min(CHECKPOINT_PAGES, disk.f_blocks * disk.f_frsize // PAGE_BYTES // LOG_PART_OF_DISK)
+    return CHECKPOINT_PAGES
+
+
+def _checkpoint(most: int, connection: apsw.Connection, database: str, pages: int) -> int:
     """After each commit: what SQLite's own `wal_autocheckpoint` does."""
-    if pages >= CHECKPOINT_PAGES:
+    if pages >= most:
         crash.at("checkpoint.start")
         with contextlib.suppress(apsw.BusyError, apsw.FullError):  # somebody reads, or no room: with a later commit
             connection.wal_checkpoint(database, apsw.SQLITE_CHECKPOINT_PASSIVE)
