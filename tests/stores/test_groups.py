@@ -14,9 +14,7 @@ from crossdock.core.work import (
     Claim,
     Count,
     CrossReferenceAbsent,
-    CrossReferenceClaimed,
     DeliveryMove,
-    EffectState,
     Entity,
     ExchangeMove,
     LaneFence,
@@ -42,9 +40,7 @@ NUMBER = st.integers(0, 3)
 
 
 GUARDS = st.one_of(
-    st.builds(lambda name, state: EffectState(a.delivery(name).id, state), FEW, DELIVERY),
     st.builds(lambda key: CrossReferenceAbsent("books", "invoice", key), KEY),
-    st.builds(lambda key, effect: CrossReferenceClaimed("books", "invoice", key, effect), KEY, EFFECT),
     st.builds(CellVersion, FEW, NUMBER),
     st.builds(lambda fence: LaneFence(Lane("r", "events", 0), fence), st.sampled_from([0, 0, 1])),
 )

@@ -23,26 +23,10 @@ class LaneFence(Struct, frozen=True, gc=False):
     position: int | None = None
 
 
-class EffectState(Struct, frozen=True, gc=False):
-    """The delivery is still in this state."""
-
-    delivery_id: str
-    state: DeliveryState
-
-
 class CrossReferenceAbsent(Struct, frozen=True, gc=False):
     account: str
     model: str
     key: str
-
-
-class CrossReferenceClaimed(Struct, frozen=True, gc=False):
-    """Claimed by this effect."""
-
-    account: str
-    model: str
-    key: str
-    effect_id: str
 
 
 class CellVersion(Struct, frozen=True, gc=False):
@@ -52,7 +36,7 @@ class CellVersion(Struct, frozen=True, gc=False):
     version: int
 
 
-Guard = LaneFence | EffectState | CrossReferenceAbsent | CrossReferenceClaimed | CellVersion
+Guard = LaneFence | CrossReferenceAbsent | CellVersion
 
 # --- changes ----------------------------------------------------------------------------------------------------
 

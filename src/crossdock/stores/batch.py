@@ -26,9 +26,7 @@ from crossdock.core.work import (
     Claim,
     Committed,
     CrossReferenceAbsent,
-    CrossReferenceClaimed,
     DeliveryMove,
-    EffectState,
     Entity,
     ExchangeMove,
     Guard,
@@ -137,16 +135,9 @@ class Batch:
                 found = None if fence == guard.fence else f"fence {fence}"
                 if found is None and guard.position not in (None, position):
                     found = f"position {position}"
-            case EffectState():
-                row = self.facts.deliveries.get(guard.delivery_id)
-                found = None if row is not None and row[0] is guard.state else (row[0] if row else "no such delivery")
             case CrossReferenceAbsent():
                 there = self.facts.references.get((guard.account, guard.model, guard.key))
                 found = None if there is None else _told(there)
-            case CrossReferenceClaimed():
-                there = self.facts.references.get((guard.account, guard.model, guard.key))
-                ours = there is not None and there.state is LinkState.CLAIMED and there.effect_id == guard.effect_id
-                found = None if ours else _told(there)
             case CellVersion():
                 version = self.facts.cells.get(guard.name, 0)
                 found = None if version == guard.version else f"version {version}"

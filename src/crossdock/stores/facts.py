@@ -11,8 +11,6 @@ from crossdock.core.states import DeliveryState, MessageState
 from crossdock.core.work import (
     CellVersion,
     CrossReferenceAbsent,
-    CrossReferenceClaimed,
-    EffectState,
     Guard,
     LaneFence,
     Link,
@@ -99,9 +97,7 @@ def _want_guard(want: Wanted, guard: Guard) -> None:
     match guard:
         case LaneFence():
             want.lanes[guard.lane] = None
-        case EffectState():
-            want.deliveries[guard.delivery_id] = None
-        case CrossReferenceAbsent() | CrossReferenceClaimed():
+        case CrossReferenceAbsent():
             want.references[guard.account, guard.model, guard.key] = None
         case CellVersion():
             want.cells[guard.name] = None

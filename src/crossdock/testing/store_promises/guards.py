@@ -23,13 +23,10 @@ from crossdock.core.work import (
     Committed,
     Count,
     CrossReferenceAbsent,
-    CrossReferenceClaimed,
     DeliveryMove,
-    EffectState,
     ExchangeMove,
     Guard,
     LaneFence,
-    Link,
     MessageMove,
     Position,
     Work,
@@ -59,29 +56,12 @@ class Guards:
     async def test_a_fence_of_a_lane_that_nobody_ever_held_does_not_hold(self, store: Store) -> None:
         await refuse(store, "w", guards=(LaneFence(a.lane(3), 1),))
 
-    async def test_a_delivery_must_be_in_the_guarded_state(self, store: Store) -> None:
-        delivery = a.delivery("1")
-        await commit(store, "plan", deliveries=(delivery,))
-        await commit(store, "w1", guards=(EffectState(delivery.id, DeliveryState.WAITING),))
-        refused = await refuse(store, "w2", guards=(EffectState(delivery.id, DeliveryState.HELD),))
-        assert refused.found == "waiting"
-        await refuse(store, "w3", guards=(EffectState("none", DeliveryState.WAITING),))
-
     async def test_a_cross_reference_must_be_absent(self, store: Store) -> None:
         absent = CrossReferenceAbsent("books", "invoice", "order:1")
         await commit(store, "w1", guards=(absent,), cross_references=(Claim(a.claimed()),))
         refused = await refuse(store, "w2", guards=(absent,))
         assert refused.guard == absent
         assert "effect-1" in refused.found
-
-    async def test_a_cross_reference_must_be_claimed_by_this_effect(self, store: Store) -> None:
-        ours = CrossReferenceClaimed("books", "invoice", "order:1", "effect-1")
-        await refuse(store, "w1", guards=(ours,))
-        await commit(store, "w2", cross_references=(Claim(a.claimed()),))
-        await commit(store, "w3", guards=(ours,))
-        await refuse(store, "w4", guards=(replace(ours, effect_id="effect-2"),))
-        await commit(store, "w5", cross_references=(Link(a.linked()),))
-        await refuse(store, "w6", guards=(ours,))
 
     async def test_a_cell_must_have_the_guarded_version(self, store: Store) -> None:
         await commit(store, "w1", guards=(CellVersion("c", 0),), cells=(CellWrite("c", b"1"),))
