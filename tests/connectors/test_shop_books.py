@@ -26,7 +26,7 @@ from crossdock.core.secret import Credential, Secret
 from crossdock.core.verdict import Done, NotDone
 from crossdock.core.wire import Http, Response
 from crossdock.mapping.map import Map, compile_map
-from crossdock.mapping.tables import load_tables
+from crossdock.mapping.table_files import load_tables
 from crossdock.models import load_models
 from crossdock.sandbox.catalogue import make
 from crossdock.sandbox.http import Request

@@ -7,7 +7,8 @@ import pytest
 
 from crossdock.core.errors import ProjectError
 from crossdock.mapping.normalisers.unreadable import Unreadable
-from crossdock.mapping.tables import Tables, load_tables
+from crossdock.mapping.table_files import load_tables
+from crossdock.mapping.tables import Tables
 
 
 def tables(tmp_path: Path, **files: str | bytes) -> Tables:

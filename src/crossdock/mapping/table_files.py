@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from ruamel.yaml import YAML
@@ -19,11 +20,36 @@ from ruamel.yaml.nodes import ScalarNode
 from crossdock.core.errors import Problem, ProjectError
 from crossdock.mapping.normalisers.text import decode
 from crossdock.mapping.normalisers.unreadable import Unreadable, shown
-from crossdock.mapping.tables import RULES, Table
+from crossdock.mapping.tables import RULES, Table, Tables
 
+LARGEST_BYTES = 16 * 1024 * 1024
 Rule = Literal["error", "passthrough", "value"]
 _DIRECTIVE = re.compile(r"#\s*default:\s*(\w+)\s*(.*)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def load_tables(folder: Path | None) -> Tables:
+    """Every `*.csv`, `*.yaml` of the folder. Raises ProjectError with every problem of every file."""
+    tables: dict[str, Table] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.iterdir()) if folder and folder.is_dir() else ():
+        read = {".csv": read_csv, ".yaml": read_yaml, ".yml": read_yaml}.get(path.suffix.lower())
+        if read is None:
+            continue
+        name = f"{path.parent.name}/{path.name}"
+        try:
+            if path.stem in tables:
+                raise ProjectError([Problem(name, 0, 0, f'there are two tables "{path.stem}"')])
+            if path.stat().st_size > LARGEST_BYTES:
+                raise ProjectError([Problem(name, 0, 0, f"larger than {LARGEST_BYTES >> 20} MiB")])
+            tables[path.stem] = read(path.stem, name, path.read_bytes())
+        except OSError as error:
+            problems.append(Problem(name, 0, 0, f"cannot be read: {error.strerror}"))
+        except ProjectError as error:
+            problems += error.problems
+    if problems:
+        raise ProjectError(problems)
+    return Tables(tables.values())
 
 
 def read_csv(table: str, file: str, data: bytes) -> Table:

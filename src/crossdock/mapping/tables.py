@@ -21,14 +21,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Literal
 
-from crossdock.core.errors import Problem, ProjectError
 from crossdock.mapping.normalisers.unreadable import Unreadable, shown
 
 RULES = ("error", "passthrough", "value")
-LARGEST_BYTES = 16 * 1024 * 1024
 LONGEST_NUMBER = 100
 """digits of a number that may be a key"""
 
@@ -85,32 +82,6 @@ class Tables:
         close = get_close_matches(str(name)[:60], self._tables, n=1)
         meant = f'; did you mean "{close[0]}"?' if close else ""
         return f"there is no table {shown(name)}{meant}"
-
-
-def load_tables(folder: Path | None) -> Tables:
-    """Every `*.csv`, `*.yaml` of the folder. Raises ProjectError with every problem of every file."""
-    from crossdock.mapping.table_files import read_csv, read_yaml
-
-    tables: dict[str, Table] = {}
-    problems: list[Problem] = []
-    for path in sorted(folder.iterdir()) if folder and folder.is_dir() else ():
-        read = {".csv": read_csv, ".yaml": read_yaml, ".yml": read_yaml}.get(path.suffix.lower())
-        if read is None:
-            continue
-        name = f"{path.parent.name}/{path.name}"
-        try:
-            if path.stem in tables:
-                raise ProjectError([Problem(name, 0, 0, f'there are two tables "{path.stem}"')])
-            if path.stat().st_size > LARGEST_BYTES:
-                raise ProjectError([Problem(name, 0, 0, f"larger than {LARGEST_BYTES >> 20} MiB")])
-            tables[path.stem] = read(path.stem, name, path.read_bytes())
-        except OSError as error:
-            problems.append(Problem(name, 0, 0, f"cannot be read: {error.strerror}"))
-        except ProjectError as error:
-            problems += error.problems
-    if problems:
-        raise ProjectError(problems)
-    return Tables(tables.values())
 
 
 def _key(table: str, key: object) -> str | None:

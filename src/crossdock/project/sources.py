@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from crossdock.core.errors import Problem, ProjectError
-from crossdock.mapping.tables import Tables, load_tables
+from crossdock.mapping.table_files import load_tables
+from crossdock.mapping.tables import Tables
 from crossdock.models import Models, ModelsError, load_models
 from crossdock.models.violation import nearest
 from crossdock.project import document as yaml
