@@ -109,7 +109,7 @@ def test_an_unknown_table_names_the_one_that_was_meant(tmp_path):
         ('code,id\nHST,"5\n', "t.csv:2:1: not valid CSV"),
         ('code,id\nHST,"5"6\n', "t.csv:2:1: not valid CSV"),
         ("code,id\nH\0ST,5\n", "t.csv:2:1: holds the control character U+0000"),
-        (b"code,id\nH\xe9,5\n", "t.csv: not utf-8: invalid continuation byte at byte 9\n    save it as UTF-8"),
+        (b"code,id\nH\xe9,5\n", "t.csv:2:2: not utf-8: invalid continuation byte at byte 9\n    save it as UTF-8"),
         ("# default: sometimes\ncode,id\n", "t.csv:1:1: the rule for other keys"),
         ("# default: value\ncode,id\n", "t.csv:1:1: the rule for other keys"),
         ("# default: value 7\ncode,id,name\n", "t.csv:1:1: a default value goes with two columns"),

@@ -208,7 +208,10 @@ def _text(file: str, data: bytes) -> str:
     try:
         text = decode(data)
     except Unreadable as error:
-        raise ProjectError([Problem(file, 0, 0, str(error), "save it as UTF-8")]) from None
+        wrong = error.__context__
+        at = wrong.start if isinstance(wrong, UnicodeDecodeError) else 0
+        line, column = data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
+        raise ProjectError([Problem(file, line, column, str(error), "save it as UTF-8")]) from None
     if found := _CONTROL.search(text):
         line = text.count("\n", 0, found.start()) + 1
         raise ProjectError([Problem(file, line, 0, f"holds the control character U+{ord(found[0]):04X}")])
