@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from crossdock.core.connector import Inbound, Part
 from crossdock.engine.receive import arrival_work
 from crossdock.testing.stage import SIGNED_WITH, flow, landscape, stage
@@ -24,5 +28,27 @@ def test_a_get_that_is_no_handshake_leaves_nothing_though_it_is_signed() -> None
             request = Inbound("GET", "https://hub.example/hooks/in", {"x-secret": SIGNED_WITH}, b"")
             assert (await here.hub.receiver.receive("in", request)).status == 405
             assert not await here.store.messages(connection="in")
+
+    run_virtually(play())
+
+
+def test_g18_who_sends_while_the_store_says_nothing_is_told_to_send_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> None:
+        async with stage(landscape(flow("put"))) as here:
+            silent = asyncio.Event()
+            vault = here.hub.context.vault
+            opened = vault.credential
+
+            async def credential(connection: str) -> object:
+                await silent.wait()
+                return await opened(connection)
+
+            monkeypatch.setattr(vault, "credential", credential)
+            request = Inbound("POST", "https://hub.example/hooks/in", {"x-secret": SIGNED_WITH}, b"[]")
+            receive = here.hub.receiver.receive
+            replies = await asyncio.gather(*(receive("in", request) for _ in range(3)))
+            assert [reply.status for reply in replies] == [503] * 3
+            silent.set()
+            assert (await receive("in", request)).status == 200
 
     run_virtually(play())

@@ -344,6 +344,24 @@ async def test_a_server_that_starts_again_is_found_again(server: Postgres, monke
     await store.close()
 
 
+async def test_g18_a_server_that_says_nothing_takes_nothing_in_and_what_it_had_is_known_by_its_id(
+    workers: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "ANSWERS_WITHIN_S", 0.05)
+    monkeypatch.setattr(committer, "ARRIVALS_WAIT_S", 0.0)
+    late = Late(monkeypatch, "w1")
+    with pytest.raises(NotNow, match="PostgreSQL is away"):
+        await workers[0].apply(Work("w1", arrivals=(a.arrival("1"),), counts=(Count("f", "n", 1),)))
+    assert await workers[0].refusal() == "PostgreSQL is away"
+    with pytest.raises(NotNow):
+        await workers[0].apply(Work("w2", arrivals=(a.arrival("2"),)))
+    late.go.set()
+    await commit(workers[0], "w3")
+    assert await workers[0].refusal() == ""
+    await commit(workers[0], "w1", arrivals=(a.arrival("1"),), counts=(Count("f", "n", 1),))
+    assert await workers[0].counts() == {("f", "n"): 1}
+
+
 async def test_a_store_that_is_closed_while_its_server_is_away_says_so(
     server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

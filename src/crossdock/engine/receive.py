@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from crossdock.core.errors import CredentialError, CrossdockError, NotNow, Store
 from crossdock.core.flow import Connection
 from crossdock.core.ids import digest
 from crossdock.core.message import Arrival, Message, message_id
-from crossdock.core.secret import Secret
+from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import CellWrite, Committed, Payload, Work
@@ -24,7 +25,8 @@ from crossdock.engine.kept import Kept
 LONGEST_REASON = 500
 """characters: an error may quote the whole body"""
 KEPT_ALWAYS = ("content-type", "user-agent")
-
+READ_WITHIN_S = 4.0
+"""A store that does not give the hook's secret by then is away for who sends: most platforms hang up after 5 s."""
 
 ADVICE = {
     "signature": "Compare the secret on both sides, and see that nothing on the way changes the body.",
@@ -47,6 +49,7 @@ class Receiver:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._kept = Kept(context)
+        self._reading: dict[str, asyncio.Task[Credential]] = {}
         self.rejections: dict[str, Rejections] = {}
         """connection → what was not authenticated since somebody last took it from here"""
 
@@ -62,10 +65,12 @@ class Receiver:
         if connection is None or webhook is None:
             return Reply(404, b"no such hook")
         try:
-            credential = await self._kept.get(name)
+            credential = self._kept.known(name) or await self._read(name)
         except CredentialError as error:
             context.pause(name, error)
             return Reply(503, b"what this hook is checked with cannot be read; send it again later")
+        except StoreError as error:
+            return self._refuse(error)
         try:
             handshake = webhook.challenge(request, credential)
             if handshake is not None:
@@ -85,6 +90,17 @@ class Receiver:
             return self._refuse(error)
         crash.at("ingest.committed")
         return webhook.answer()
+
+    async def _read(self, name: str) -> Credential:
+        """All who wait for it wait for the same reading. Raises CredentialError, and NotNow when it takes too long."""
+        reading = self._reading.get(name)
+        if reading is None:
+            reading = self._reading[name] = asyncio.create_task(self._kept.read(name), name="secret of a hook")
+            reading.add_done_callback(lambda _: self._reading.pop(name))
+        await asyncio.wait({reading}, timeout=READ_WITHIN_S)
+        if not reading.done():
+            raise NotNow("the store does not answer")
+        return reading.result()
 
     def _reject(self, name: str, rejected: Rejected, sender: str) -> Reply:
         self._context.metrics.rejected(name, rejected.reason)

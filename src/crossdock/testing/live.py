@@ -66,13 +66,14 @@ def signed(body: bytes) -> dict[str, str]:
 
 
 class Sender:
-    """Speaks to a hub on a port of this machine."""
+    """Speaks to a hub on a port of this machine, or where `host` says."""
 
+    host = "127.0.0.1"
     port = 0
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None, path: str = "/hooks/in") -> int:
         """The status; 0 when the hub went away."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
         with contextlib.closing(connection):
             try:
                 connection.request("POST", path, body, dict(signed(body) if headers is None else headers))
@@ -81,7 +82,7 @@ class Sender:
                 return 0
 
     def get(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
         with contextlib.closing(connection):
             connection.request("GET", path)
             response = connection.getresponse()
@@ -89,19 +90,27 @@ class Sender:
 
 
 class HubProcess(Sender):
-    """`crossdock run` on a free port; killed at the end of the block if it still runs."""
+    """`crossdock run` on a free port; killed at the end of the block if it still runs. `within`: a command that starts
+    it in surroundings of its own, and becomes it."""
 
-    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
         self.ready: Mapping[str, Any] = {}
         """the line that it says when it listens"""
         self._arguments = arguments
+        self._within = within
         self._environment = {**os.environ, **(environment or {})}
 
     def __enter__(self) -> Self:
         self._log = (self.folder / "hub.log").open("ab")
         self.process = subprocess.Popen(
-            [*COMMAND, "run", "--project", str(self.folder), "--port", "0", "--json", *self._arguments],
+            [*self._within, *COMMAND, "run", "--project", str(self.folder), "--port", "0", "--json", *self._arguments],
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=self._environment,
@@ -110,7 +119,8 @@ class HubProcess(Sender):
         line = self.process.stdout.readline()
         self.ready = json.decode(line) if line else {}
         if "url" in self.ready:
-            self.port = int(self.ready["url"].rpartition(":")[2])
+            self.host, _, port = self.ready["url"].removeprefix("http://").rpartition(":")
+            self.port = int(port)
         elif self.process.wait() > 0:  # a hub that was killed while it started is what some tests want
             self.__exit__()
             raise RuntimeError(f"the hub did not start: {line.decode()} {self.log}")

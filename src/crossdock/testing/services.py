@@ -32,21 +32,26 @@ class Missing(Exception):
 
 
 class Postgres:
-    """A server of one's own. `durable`: with fsync, as in production; tests mostly do without."""
+    """A server of one's own. `durable`: with fsync, as in production; tests mostly do without. `listen`: addresses of
+    this machine on which it is heard, too, and believes everybody."""
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, listen: Sequence[str] = ()) -> None:
         """Makes its folder and its cluster. Raises Missing."""
         self._programs = _programs()
         self._user = _unprivileged()
         self._folder = Path(tempfile.mkdtemp(prefix="xd-pg-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
+        self._listen = listen
         self._options = [] if durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
         self.url = f"postgresql://hub@/postgres?host={self._folder}"
         try:
             if self._user is not None:
                 os.chown(self._folder, self._user, -1)
             self._run("initdb", "-U", "hub", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync")
+            if listen:
+                with (self._data / "pg_hba.conf").open("a") as rules:
+                    rules.write("host all all samenet trust\n")
         except BaseException:
             self.remove()
             raise
@@ -62,9 +67,10 @@ class Postgres:
     def start(self) -> None:
         """Returns when it answers."""
         command: list[str | Path] = [self._programs / "postgres", "-D", self._data, "-k", self._folder]
+        command += ["-c", f"listen_addresses={','.join(self._listen)}"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "-c", "listen_addresses=", "-c", "max_connections=200", *self._options],
+                [*command, "-c", "max_connections=200", *self._options],
                 cwd=self._folder,
                 user=self._user,
                 stdout=log,

@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from msgspec.structs import replace
 
 from crossdock.core import crash
-from crossdock.core.errors import StoreError
+from crossdock.core.errors import NotNow, StoreError
 from crossdock.core.event import STREAM
-from crossdock.core.work import Committed, NotCommitted, Work
+from crossdock.core.work import Committed, LaneFence, NotCommitted, Work
 from crossdock.stores.batch import Batch, Changes
 from crossdock.stores.facts import Head
 from crossdock.stores.postgres.lookup import look_up
@@ -40,6 +41,9 @@ RACES = 10
 """How often a group that collided is decided again before its Works go one by one."""
 ARRIVALS_WAIT_S = 2.0
 """for a lost server; then their senders are asked to send again"""
+ANSWERS_WITHIN_S = 4.0
+"""A server that says nothing for so long, neither yes nor no, is away for arrivals: platforms hang up after 5 s."""
+log = structlog.get_logger("crossdock.hub")
 
 Answer = Committed | NotCommitted | StoreError
 Waiting = tuple[Work, asyncio.Future[Committed | NotCommitted]]
@@ -66,9 +70,15 @@ class Committer:
         self._amount = 0
         """of the last group, and when it began"""
 
+    @property
+    def away(self) -> NotNow | None:
+        """What arrivals are told; None = they are taken."""
+        outage = self._outage
+        return outage.not_now() if outage is not None and outage.lasted_s > ARRIVALS_WAIT_S else None
+
     async def apply(self, work: Work) -> Committed | NotCommitted:
-        if work.arrivals and self._outage is not None and self._outage.lasted_s > ARRIVALS_WAIT_S:
-            raise self._outage.not_now()
+        if work.arrivals and (away := self.away) is not None:
+            raise away
         future: asyncio.Future[Committed | NotCommitted] = asyncio.get_running_loop().create_future()
         (self._arrivals if work.arrivals else self._others).append((work, future))
         if self._running is None or self._running.done():
@@ -89,6 +99,7 @@ class Committer:
             group += [self._others.popleft() for _ in range(min(len(self._others), GROUP - len(group)))]
             self._began_at, self._amount = asyncio.get_running_loop().time(), len(group)
             while group:
+                silence = asyncio.get_running_loop().call_later(ANSWERS_WITHIN_S, self._is_silent, group)
                 try:
                     answers = await self._commit([work for work, _ in group])
                 except Exception as error:
@@ -96,6 +107,8 @@ class Committer:
                         raise
                     group = await self._wait_for_the_server(group, error)
                     continue
+                finally:
+                    silence.cancel()
                 self._outage = None
                 for (_, future), answer in zip(group, answers, strict=True):
                     _tell(future, answer)
@@ -108,6 +121,15 @@ class Committer:
         loop = asyncio.get_running_loop()
         while loop.time() < ends_at and len(self._arrivals) + len(self._others) < OTHERS:  # noqa: ASYNC110 - a look costs less than telling of each
             await asyncio.sleep(LOOK_S)
+
+    def _is_silent(self, group: list[Waiting]) -> None:
+        """Its commit may hold all the same: then what is sent again is known."""
+        silence = TimeoutError("it does not answer")
+        outage = self._outage = self._outage or Outage(silence, ANSWERS_WITHIN_S)
+        _, refused = _parted([*group, *self._arrivals])
+        self._arrivals.clear()
+        for _, future in refused:
+            _tell(future, outage.not_now())
 
     async def _wait_for_the_server(self, group: list[Waiting], error: Exception) -> list[Waiting]:
         """Those that go on waiting: not arrivals for long, and nobody when the store is being closed."""
@@ -163,6 +185,9 @@ class Committer:
             offsets = await write(connection, batch.changes, there, self._now(), self._slot)
             if batch.changes.arrivals:
                 crash.at("ingest.inserted")
+        overtaken = sum(isinstance(one, NotCommitted) and isinstance(one.guard, LaneFence) for one in answers)
+        if overtaken:
+            log.warning("another worker has taken this one's place: what it would write is refused", works=overtaken)
         return [_numbered(answer, batch.changes, offsets) for answer in answers]
 
 

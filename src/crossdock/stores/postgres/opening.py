@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from importlib import resources
 from typing import Any
 
@@ -16,6 +17,9 @@ MOST_STATEMENTS = 1000
 """that a connection keeps prepared: a group of commits has one for each mixture of what it writes"""
 ANSWER_S = 60.0
 """A statement that takes longer counts as lost with its connection."""
+CONNECTS_S = 5.0
+SILENT_S = 10.0
+"""Who acknowledges nothing for so long is gone: a network that drops what it is given tells nobody."""
 SETTINGS = {
     "search_path": SCHEMA,
     "application_name": "crossdock",
@@ -26,6 +30,7 @@ SETTINGS = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": f"{SILENT_S * 1000:.0f}",
     # All that the hub asks has an index. A plan that was made while the tables were empty is kept while they fill.
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -45,9 +50,26 @@ def driver() -> Any:
     return asyncpg
 
 
+OURS = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": round(SILENT_S * 1000)}
+"""The same at this end, as far as the system has it."""
+
+
 async def connect_alone(url: str) -> Any:
     """A connection outside the pool: it listens."""
-    return await driver().connect(url, command_timeout=ANSWER_S, server_settings=SETTINGS)
+    connection = await driver().connect(url, timeout=CONNECTS_S, command_timeout=ANSWER_S, server_settings=SETTINGS)
+    await _watch(connection)
+    return connection
+
+
+async def _watch(connection: Any) -> None:
+    """Has the system end the connection when the other end is gone without a word. The driver has no setting for it."""
+    there = connection._transport.get_extra_info("socket")
+    if there is None or there.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    there.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in OURS.items():
+        if hasattr(socket, name):
+            there.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _as_it_is(_: Any) -> None:
@@ -57,20 +79,26 @@ async def _as_it_is(_: Any) -> None:
 async def connect(url: str) -> Any:
     """An asyncpg pool on the migrated schema. Raises StoreError."""
     asyncpg = driver()
+    pool = asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=MOST_CONNECTIONS,
+        timeout=CONNECTS_S,
+        command_timeout=ANSWER_S,
+        server_settings=SETTINGS,
+        statement_cache_size=MOST_STATEMENTS,
+        max_cached_statement_lifetime=0,
+        init=_watch,
+        reset=_as_it_is,
+    )
     try:
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=MOST_CONNECTIONS,
-            command_timeout=ANSWER_S,
-            server_settings=SETTINGS,
-            statement_cache_size=MOST_STATEMENTS,
-            max_cached_statement_lifetime=0,
-            reset=_as_it_is,
-        )
+        await pool
+        await pool.release(await pool.acquire())
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        pool.terminate()
         raise StoreError(
-            f"PostgreSQL cannot be reached: {error}", hint="Check the store's url and the server."
+            f"PostgreSQL cannot be reached: {error or f'no answer within {CONNECTS_S:g} s'}",
+            hint="Check the store's url and the server.",
         ) from error
     try:
         async with pool.acquire() as connection:

@@ -11,6 +11,7 @@ OUTAGE_S = 300.0
 """For so long; then whoever asks is told."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
+AWAY = "PostgreSQL is away"
 
 
 def is_lost(error: BaseException) -> bool:
@@ -33,9 +34,9 @@ def is_lost(error: BaseException) -> bool:
 class Outage:
     """From its first error on."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, lasted_s: float = 0.0) -> None:
         self._why = f"{type(error).__name__}: {error}"
-        self._began = asyncio.get_running_loop().time()
+        self._began = asyncio.get_running_loop().time() - lasted_s
         self._pause_s = FIRST_PAUSE_S
 
     @property
@@ -53,4 +54,4 @@ class Outage:
         )
 
     def not_now(self) -> NotNow:
-        return NotNow("PostgreSQL is away", hint="It is asked again until it is back.")
+        return NotNow(AWAY, hint="It is asked again until it is back.")

@@ -19,11 +19,11 @@ from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Entity, NotCommitted, Work
 from crossdock.core.xref import CrossReference
 from crossdock.stores.postgres import leases, reads
-from crossdock.stores.postgres.committer import Committer
+from crossdock.stores.postgres.committer import ANSWERS_WITHIN_S, Committer
 from crossdock.stores.postgres.gathering import Gathering
 from crossdock.stores.postgres.herald import Herald
 from crossdock.stores.postgres.opening import connect, connect_alone, driver
-from crossdock.stores.postgres.outage import OUTAGE_S, Outage, is_lost
+from crossdock.stores.postgres.outage import AWAY, OUTAGE_S, Outage, is_lost
 from crossdock.stores.postgres.retention import prune
 from crossdock.stores.postgres.shapes import ARRIVAL, ATTEMPT, EFFECT, EXCHANGE, ref_of
 from crossdock.stores.steady import steady_clock
@@ -57,6 +57,8 @@ class PostgresStore:
         self._herald = Herald(self._opened, lambda: connect_alone(url))
         self._links = Gathering(self._links_of)
         self._closed = False
+        self._asking: asyncio.Task[Any] | None = None
+        """whether anybody is there"""
 
     async def _opened(self) -> Any:
         """The pool; one that could not be opened is tried again."""
@@ -99,6 +101,9 @@ class PostgresStore:
         self._closed = True
         await self._committer.drain()
         await self._herald.close()
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
         opening, self._opening = self._opening, None
         if opening is not None:
             await asyncio.wait([opening])
@@ -112,11 +117,15 @@ class PostgresStore:
         return await self._committer.apply(work)
 
     async def refusal(self) -> str:
-        try:
-            await self._rows("SELECT 1")
-        except StoreError as error:
-            return error.what
-        return ""
+        if (away := self._committer.away) is not None:
+            return away.what
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._rows("SELECT 1"), name="store asks")
+        await asyncio.wait([self._asking], timeout=ANSWERS_WITHIN_S)
+        if not self._asking.done():
+            return AWAY
+        error = self._asking.exception()
+        return error.what if isinstance(error, StoreError) else AWAY if error else ""
 
     async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
         return await self._ask(leases.lease, lanes, worker, until - now, self._time(now))

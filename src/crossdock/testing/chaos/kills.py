@@ -135,7 +135,7 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
         return None
 
 
-def finish(ledger: Ledger, project: Path, senders: Senders) -> None:
+def finish(ledger: Ledger, project: Path, senders: Senders, flows: Sequence[str] = FLOWS) -> None:
     """A last hub that nobody kills."""
     began_at = time.monotonic()
     with HubProcess(project) as hub:
@@ -143,7 +143,7 @@ def finish(ledger: Ledger, project: Path, senders: Senders) -> None:
             senders.send_to(hub)
         if senders.waiting:
             ledger.find("stuck", f"{senders.waiting} messages are still not accepted")
-        while not asyncio.run(at_rest(project)):
+        while not asyncio.run(at_rest(project, flows)):
             if time.monotonic() > began_at + 2 * PATIENCE_S:
                 ledger.find("stuck", f"not at rest after {2 * PATIENCE_S:.0f} s")
                 return

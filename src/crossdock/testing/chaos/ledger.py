@@ -39,10 +39,16 @@ class Ledger:
     effects: int = 0
     held: int = 0
     """unknown outcomes of a destination that offers nothing, put before a person"""
+    cuts: int = 0
+    """of a cable between machines"""
+    fenced: int = 0
+    """commits of a worker that had lost its place, refused"""
     wrong: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
     """a sentence each"""
     virtual_s: float = 0.0
+    resumed_s: float = 0.0
+    """the longest until a hub accepted again, once its full disk had room"""
 
     def find(self, kind: str, what: str, amount: int = 1) -> None:
         assert kind in WRONG
@@ -56,8 +62,11 @@ class Ledger:
         self.accepted += other.accepted
         self.effects += other.effects
         self.held += other.held
+        self.cuts += other.cuts
+        self.fenced += other.fenced
         self.wrong += other.wrong
         self.virtual_s += other.virtual_s
+        self.resumed_s = max(self.resumed_s, other.resumed_s)
         self.findings += [f"{where}{finding}" for finding in other.findings]
 
     @property
@@ -70,5 +79,8 @@ class Ledger:
             "accepted": self.accepted,
             **{kind: self.wrong[kind] for kind in NAMED},
             "held": self.held,
+            "cuts": self.cuts,
+            "fenced": self.fenced,
+            "resumed_s": round(self.resumed_s, 3),
             "other": sum(self.wrong[kind] for kind in WRONG if kind not in NAMED),
         }

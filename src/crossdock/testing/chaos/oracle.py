@@ -95,7 +95,7 @@ class Oracle:
 
 
 @contextlib.contextmanager
-def oracle(chance: random.Random, classes: Sequence[str]) -> Generator[Oracle]:
+def oracle(chance: random.Random, classes: Sequence[str], host: str = "127.0.0.1") -> Generator[Oracle]:
     """Until the block ends, on a thread of its own."""
     served = Oracle(chance)
     loop = asyncio.new_event_loop()
@@ -103,9 +103,9 @@ def oracle(chance: random.Random, classes: Sequence[str]) -> Generator[Oracle]:
     thread.start()
     servers = []
     for name in classes:
-        started = asyncio.run_coroutine_threadsafe(asyncio.start_server(served.serve, "127.0.0.1", 0), loop)
+        started = asyncio.run_coroutine_threadsafe(asyncio.start_server(served.serve, host, 0), loop)
         servers.append(started.result())
-        served.urls[name] = f"http://127.0.0.1:{servers[-1].sockets[0].getsockname()[1]}"
+        served.urls[name] = f"http://{host}:{servers[-1].sockets[0].getsockname()[1]}"
     try:
         yield served
     finally:

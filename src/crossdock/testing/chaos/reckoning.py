@@ -21,13 +21,13 @@ def opened(project: Path) -> Store:
     return open_for_reading(store_url_of(project))
 
 
-async def at_rest(project: Path) -> bool:
+async def at_rest(project: Path, flows: Sequence[str] = FLOWS) -> bool:
     store = opened(project)
     try:
         if (await store.tallies()).get(("message", "in", "received")):
             return False
         heads = list(await store.heads("events"))
-        for flow in FLOWS:
+        for flow in flows:
             if list(await store.positions(f"flow/{flow}", "events")) != heads:
                 return False
             parked: set[str] = set()
@@ -41,7 +41,7 @@ async def at_rest(project: Path) -> bool:
         await store.close()
 
 
-async def judge(ledger: Ledger, project: Path, senders: Senders, there: Oracle) -> None:
+async def judge(ledger: Ledger, project: Path, senders: Senders, there: Oracle, flows: Sequence[str] = FLOWS) -> None:
     store = opened(project)
     try:
         held = {
@@ -57,7 +57,7 @@ async def judge(ledger: Ledger, project: Path, senders: Senders, there: Oracle) 
         ledger.accepted += len(said)
         key = f"in:{person}"
         wanted = [] if person in senders.refused else said
-        for flow in FLOWS:
+        for flow in flows:
             made = there.made[flow][key]
             ledger.effects += len(made)
             _judge_entity(ledger, flow, key, wanted, made, is_held=flow == "none" and key in held)
@@ -78,7 +78,7 @@ def _judge_entity(
     order = [places[value] for value in made]
     if order != sorted(order):
         ledger.find("inversions", f"{flow}: {key} was told {', '.join(made)}")
-    if flow in {"native", "none"} and len(set(made)) != len(made):
+    if flow in {"native", "none", "inbox"} and len(set(made)) != len(made):
         ledger.find("doubled", f"{flow}: {key} was told {', '.join(made)}")
     missing = [value for value in wanted if value not in made]
     if missing and not is_held:

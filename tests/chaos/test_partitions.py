@@ -1,0 +1,21 @@
+"""Workers on machines of their own, and cables that are cut."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from crossdock.testing.chaos import partitions
+
+REQUIRED = "CROSSDOCK_TEST_REQUIRED"
+
+
+@pytest.mark.timeout(150)
+def test_workers_that_are_cut_off_lose_and_double_nothing() -> None:
+    if lacks := partitions.lacks():
+        (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(lacks)
+    ledger = partitions.partitions(1, flaps=1, cut_s=(1.0, 3.0))
+    assert ledger.clean, "\n".join(ledger.findings)
+    assert ledger.cuts == len(partitions.MACHINES)
+    assert ledger.accepted
