@@ -21,7 +21,7 @@ from crossdock.core import json
 from crossdock.core.connector import Inbound
 from crossdock.engine.clock import SystemClock
 from crossdock.engine.context import Context
-from crossdock.engine.marker import Marker
+from crossdock.engine.at_work import AtWork
 from crossdock.engine.supervise import Hub
 from crossdock.stores.sqlite import SqliteStore
 from crossdock.testing.fake_connector import FakeConnector
@@ -61,7 +61,7 @@ async def live():
     store = SqliteStore(folder / "hub.db")
     platform = FakePlatform(ids=f"{os.getpid()}-")  # this life's: it has forgotten what it made in the one before
     context = Context(store, world, SystemClock(), platform, OpenVault(), Tally(), random.random)
-    context.marker = Marker(folder, "production", "hub")
+    context.at_work = AtWork(folder, "production", "hub")
     hub = Hub(context)
     await hub.start()
     bodies = [{"topic": "thing", "id": f"n{number}", "value": "v"} for number in range(20)]

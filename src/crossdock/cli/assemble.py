@@ -14,9 +14,9 @@ from crossdock.cli.workers import unique_name
 from crossdock.core.errors import CredentialError
 from crossdock.core.flow import Connection
 from crossdock.core.secret import Credential
+from crossdock.engine.at_work import AtWork
 from crossdock.engine.clock import SystemClock
 from crossdock.engine.context import Context
-from crossdock.engine.marker import Marker
 from crossdock.engine.observe import last_instant
 from crossdock.engine.supervise import Hub
 from crossdock.project import Project
@@ -72,7 +72,7 @@ async def assembled(project: Project, *, worker: str = "", role: str = "all") ->
         chance = random.Random()  # noqa: S311 - jitter
         name = worker or (unique_name() if store.shared else "hub")
         context = Context(store, project.landscape, clock, transport, vault, metrics, chance.random, name, role)
-        context.marker = Marker(project.folder / STATE, project.landscape.environment, name)
+        context.at_work = AtWork(project.folder / STATE, project.landscape.environment, name)
         hub = Hub(context)
         custody = Custody(hub, vault, project.accounts, project.folder)
         yield Assembly(project, hub, Acts(hub, custody, redactor), vault, metrics, redactor)

@@ -14,8 +14,8 @@ from crossdock.core.ids import digest
 from crossdock.core.secret import Credential
 from crossdock.core.store import Store
 from crossdock.core.transport import Transport
+from crossdock.engine.at_work import AtWork
 from crossdock.engine.bugs import Bugs, bug_in
-from crossdock.engine.marker import Marker
 from crossdock.engine.signals import Signals
 
 
@@ -61,7 +61,7 @@ class Context:
     """connection → account, known once its credential was read"""
     paused: dict[str, str] = field(default_factory=dict)
     """connection → why nothing is sent to it until a person acts (needs_reauth)"""
-    marker: Marker = field(default_factory=Marker)
+    at_work: AtWork = field(default_factory=AtWork)
     """names what is being computed, for a later life"""
     suspects: frozenset[str] = frozenset()
     """deliveries that were at work when an earlier life died: each goes alone"""

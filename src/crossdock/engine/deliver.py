@@ -17,10 +17,10 @@ from crossdock.core.states import SETTLED, DeliveryState, WaitingFor
 from crossdock.core.work import Committed, DeliveryMove, LaneFence, Work
 from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
+from crossdock.engine.defects import hold_for_defect
 from crossdock.engine.drive import Drive
 from crossdock.engine.exchange import Exchanger
 from crossdock.engine.fetch import Fetcher
-from crossdock.engine.isolate import isolate
 from crossdock.engine.item import Item
 from crossdock.engine.journal import Journal
 from crossdock.engine.leases import Leases
@@ -283,7 +283,7 @@ class Deliverer:
         connection = self.flow.connection
         self._context.bugs.tell("a delivery is held for a defect", self.flow.name, connection=connection)
         for item in items:
-            await isolate(self._context, item, bug_in(self.flow.name, whose="some"))
+            await hold_for_defect(self._context, item, bug_in(self.flow.name, whose="some"))
 
     def _groups(self, items: list[Item]) -> list[list[Item]]:
         return [items] if self.flow.action.batch_size > 1 and items else [[item] for item in items]

@@ -47,7 +47,7 @@ class Drive:
         steps = self._flow.action.perform(record.outbounds)
         while True:
             try:
-                with self._rooms.context.marker.at("delivery", *self._ids):
+                with self._rooms.context.at_work.on("delivery", *self._ids):
                     step = steps.send(answer)
             except StopIteration as stop:
                 if not record.journal.may_be_twice or await self._is_alone(stop.value):

@@ -146,7 +146,7 @@ class Exchanger:
         crash.at("response.read")
         ended_at = context.clock.now()
         try:
-            with context.marker.at("delivery", *about):
+            with context.at_work.on("delivery", *about):
                 verdict = connector.judge(call, response, context.clock.civil())
         except Exception:
             verdict = Unknown(bug_in(f"{connector.name}'s judge"))

@@ -27,10 +27,10 @@ from crossdock.engine.bugs import bug_in
 from crossdock.engine.context import Context
 from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.exchange import Exchanger
+from crossdock.engine.hydrate import Quarantine, Records, must_be_fetched
 from crossdock.engine.leases import Leases
 from crossdock.engine.merging import Merger
 from crossdock.engine.receive import payload_of
-from crossdock.engine.records import Quarantine, Records, must_be_fetched
 from crossdock.engine.whose import NotYet, Whose
 
 BATCH = 128
@@ -245,7 +245,7 @@ class Normaliser:
         keys.known.clear()
         keys.known.update(known)
         try:
-            with self._context.marker.at("message", message.id):
+            with self._context.at_work.on("message", message.id):
                 return inlet.map.run(record, now=self._context.clock.now()), frozenset(keys.asked)
         except MapFailed as error:
             raise Quarantine(f"map for {inlet.topic!r}: {error.what}") from None
@@ -264,7 +264,7 @@ class Normaliser:
         validator = self._context.landscape.models.get(model)
         if validator is None:
             raise Quarantine(f"its map speaks of a model that the project does not have: {model!r}")
-        with self._context.marker.at("message", message.id):
+        with self._context.at_work.on("message", message.id):
             if problems := validator.problems(data):
                 raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
             data = validator.canonical(data)

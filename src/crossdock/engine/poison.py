@@ -12,8 +12,8 @@ import structlog
 from crossdock.core.delivery import ExchangeState
 from crossdock.core.states import DELIVERY_TRANSITIONS, DeliveryState, MessageState
 from crossdock.core.work import CellWrite, Count, DeliveryMove, ExchangeMove, MessageMove, Work
+from crossdock.engine.at_work import Named
 from crossdock.engine.context import Context
-from crossdock.engine.marker import Named
 
 DEATHS = 3
 ACCUSED = "accused/"
@@ -22,7 +22,7 @@ WHY = f"the hub died {DEATHS} times while it was at work on this"
 log = structlog.get_logger("crossdock.hub")
 
 
-async def isolate(context: Context, found: Sequence[Named]) -> None:
+async def set_aside_deadly(context: Context, found: Sequence[Named]) -> None:
     """Before anything is begun. What was accused and is done since is cleared."""
     await _clear(context)
     for named in found:

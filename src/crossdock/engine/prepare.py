@@ -80,7 +80,7 @@ class Prepared:
             needs, missing = await self._needs(event, data, account, again)
             if missing:
                 return await self._wait_for_need(item.delivery, missing, now)
-            with self._context.marker.at("delivery", item.delivery.id):
+            with self._context.at_work.on("delivery", item.delivery.id):
                 outputs = [data] if flow.map is None else flow.map.run(data, now=now, event=event.about(), needs=needs)
             inputs = inputs_of(outputs, each=flow.each)
         except MapFailed as error:

@@ -23,7 +23,7 @@ from crossdock.engine.neighbours import Neighbours
 from crossdock.engine.normalise import Normaliser
 from crossdock.engine.operate import Operator
 from crossdock.engine.plan import Planner
-from crossdock.engine.poison import isolate
+from crossdock.engine.poison import set_aside_deadly
 from crossdock.engine.poll import Poller
 from crossdock.engine.receive import Receiver
 from crossdock.engine.retain import Retention
@@ -75,7 +75,7 @@ class Hub:
 
     async def start(self) -> None:
         """Takes up its share of what is open, then reads, plans and delivers. Raises StoreError."""
-        await isolate(self.context, self.context.marker.take_over())
+        await set_aside_deadly(self.context, self.context.at_work.take_over())
         self._neighbours.start()
         for flow in self.context.landscape.flows.values():
             await self._begin(flow)
@@ -130,7 +130,7 @@ class Hub:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SIGN_OFF_S):
                     await self.leases.stop()
-        self.context.marker.close()
+        self.context.at_work.close()
 
     def _counted(self, workers: int) -> None:
         self.exchanger.workers = workers

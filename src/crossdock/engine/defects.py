@@ -9,7 +9,7 @@ from crossdock.engine.context import Context
 from crossdock.engine.item import Item
 
 
-async def isolate(context: Context, item: Item, reason: str) -> None:
+async def hold_for_defect(context: Context, item: Item, reason: str) -> None:
     """Whatever was under way may have happened: its exchange is unknown. Afterwards the item's `delivery` is what the
     store holds. Raises StoreError."""
     store = context.store

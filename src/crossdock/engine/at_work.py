@@ -28,8 +28,8 @@ class Named(NamedTuple):
     ids: tuple[str, ...]
 
 
-class Marker:
-    """`with marker.at("message", id):` around code that does not wait. Without a folder it notes nothing."""
+class AtWork:
+    """`with at_work.on("message", id):` around code that does not wait. Without a folder it notes nothing."""
 
     def __init__(self, folder: Path | None = None, environment: str = "", worker: str = "") -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class Marker:
         self._page: mmap.mmap | None = None
         self._told = b""
 
-    def at(self, kind: str, *ids: str) -> Marker:
+    def on(self, kind: str, *ids: str) -> AtWork:
         if self._page is not None:
             self._told = f"{kind} {' '.join(ids)}".encode()[: SIZE - 4]
         return self

@@ -60,7 +60,7 @@ class Records:
             if message.hydrate:
                 to_fetch.setdefault(message.hydrate, []).append(message)
                 continue
-            with self._context.marker.at("message", message.id):
+            with self._context.at_work.on("message", message.id):
                 records[message.id] = _decode(bodies.get(message.body.id))
         for name, wanting in to_fetch.items():
             await self._hydrate(name, wanting, records, stuck)
