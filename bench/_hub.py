@@ -169,9 +169,10 @@ class RunningHub:
         except OSError:
             return False
 
-    def workers(self) -> list[int]:
-        """Those that are alive, where there are several."""
-        return [child.pid for child in self._watched.children()]
+    def workers(self, for_s: float) -> list[int]:
+        """Those of several that have been alive for so long."""
+        born_by = time.time() - for_s
+        return [child.pid for child in self._watched.children() if child.create_time() < born_by]
 
     def cpu_s(self) -> float:
         """Of all its processes."""

@@ -3,9 +3,10 @@
     python bench/order.py [--keys N] [--messages N] [--workers N] [--every S] [--seconds N] [--json]
 
 On PostgreSQL (a server of its own, durable). First `keys` records get `messages` newer states each, one after another
-as their sender is told that the one before is accepted, and one of the workers is killed every `every` seconds, to be
-started again by its parent. The destination keeps the order in which effects came to it: `inversions` are those of a
-key that came after a newer one, `lost` those that never came, `doubled` those that came twice under two keys.
+as their sender is told that the one before is accepted, and every `every` seconds one of the workers that have been up
+for ten is killed, to be started again by its parent. The destination keeps the order in which effects came to it:
+`inversions` are those of a key that came after a newer one, `lost` those that never came, `doubled` those that came
+twice under two keys.
 
 Then, on a hub that nobody kills, the same load as fast as it goes: each message of its record, which is kept in order,
 and each of a record of its own, which has none to keep. `order_ratio` is the former's events/s over the latter's.
@@ -41,6 +42,8 @@ BACKLOG = 1024
 """Accepted and not there: above it nothing more is sent."""
 PATIENCE_S = 120.0
 TURNS = 4
+LIVED_S = 10.5
+"""A worker that ends sooner than after ten seconds is started again ever later: soon none would be left to kill."""
 KEY = b"idempotency-key:"
 
 
@@ -151,7 +154,7 @@ async def kill_now_and_then(hub: RunningHub, every_s: float) -> int:
     try:
         while True:
             await asyncio.sleep(every_s)
-            if workers := hub.workers():
+            if workers := hub.workers(LIVED_S):
                 os.kill(chance.choice(workers), signal.SIGKILL)
                 kills += 1
     except asyncio.CancelledError:
