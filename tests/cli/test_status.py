@@ -4,6 +4,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from crossdock.testing.live import signup
 from crossdock.testing.sink import Sink
 
@@ -34,6 +36,17 @@ def test_what_is_tried_again_says_why_and_when(project: Path, type_: Type, there
     assert first["next_attempt_at"] in told
     assert "HTTP 429" in told
     assert ", next at " in traced
+
+
+def test_a_platform_that_wants_no_calls_is_told_of_with_how_long(
+    type_: Type, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.engine.exchange.Exchanger.held_off_s", lambda self, account: 599.5)
+    with Hub(project) as hub:
+        hub.post(signup(7))
+        until(type_, "delivered")
+        assert type_("status", "--json").json["connections"][0]["held_off_s"] == 599.5
+        assert "wants no calls for 10 min more" in type_("status").out
 
 
 def test_where_all_is_well_nothing_is_tried_again(project: Path, type_: Type) -> None:

@@ -116,7 +116,7 @@ def _connection(name: str, states: Mapping[str, int], running: Mapping[str, Any]
         "paused": running["paused"].get(name, "") if running else None,
         "breaker_open": name in running["in_trouble"] if running else None,
         "trouble": running["in_trouble"].get(name, "") if running else None,
-        "held_off_s": running.get("held_off_s", {}).get(name, 0.0) if running else None,
+        "held_off_s": float(running.get("held_off_s", {}).get(name, 0.0)) if running else None,
         "failing_polls": _failing_polls(name, running.get("failing_polls", {})) if running else None,
     }
 
