@@ -67,6 +67,8 @@ class Context:
     """deliveries that were at work when an earlier life died: each goes alone"""
     refuses: str = ""
     """why nothing that comes in is accepted (a full disk, a failed flush); "" = it is"""
+    taking: int = 0
+    """arrivals that are being made durable at this moment: their senders wait"""
     bugs: Bugs = field(default_factory=Bugs)
 
     failed: list[BaseException] = field(default_factory=list)

@@ -36,6 +36,11 @@ from crossdock.engine.whose import NotYet, Whose
 BATCH = 128
 IDLE_S = 5.0
 SOON_S = 0.5
+CROWD = 24
+"""arrivals that wait for their commit"""
+PACE_S = 0.05
+"""Before each round while a crowd waits. Who waits for an answer may hang up and send again; a message that waits is
+safe, and more of them are then normalised together."""
 FETCHES = 4
 """under way at once; what comes meanwhile gathers, to be fetched together"""
 MAJOR = 1
@@ -88,6 +93,7 @@ class Normaliser:
         if not await self._context.is_connected(self._connection.name):
             await self._context.signals.wait(self._signal, 1.0)
             return
+        await self._give_way()
         now = self._context.clock.now()
         held = self._leases.positions(self.lanes)
         free = held.keys() - self._aside
@@ -101,6 +107,11 @@ class Normaliser:
         elif not to_fetch:
             waits = [at - now for at in self._not_before.values() if at > now]
             await self._context.signals.wait(self._signal, min([IDLE_S, *waits]))
+
+    async def _give_way(self) -> None:
+        """To those whose arrival is being made durable: the hub has one interpreter for both."""
+        if self._context.taking >= CROWD:
+            await self._context.clock.sleep(PACE_S)
 
     def _parted(self, messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
         """Each lane's messages up to the first whose record must be fetched; and those of the lanes that begin with

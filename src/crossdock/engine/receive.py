@@ -133,7 +133,11 @@ class Receiver:
         context = self._context
         now = context.clock.now()
         work = arrival_work(context.work_id(), connection.name, body, headers, parts, now, cells)
-        result = await context.store.apply(work)
+        context.taking += 1
+        try:
+            result = await context.store.apply(work)
+        finally:
+            context.taking -= 1
         assert isinstance(result, Committed), "appends have no guards"
         fresh = len(work.messages) - len(result.repeated)
         if result.repeated:
