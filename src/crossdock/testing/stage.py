@@ -198,7 +198,11 @@ async def stage(
         store, world, clock, transport or platform, OpenVault(), tally, random.Random(seed).random  # noqa: S311
     )  # fmt: skip
     hub = Hub(context)
-    await hub.start()
+    try:
+        await hub.start()
+    except BaseException:
+        await store.close()
+        raise
     try:
         yield Stage(hub, platform, tally, clock)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crossdock.testing.chaos import disk, kills, partitions, workers
+from crossdock.testing.chaos import bits, disk, filling, kills, partitions, power, workers
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.simulate import Simulation, simulate
 from crossdock.testing.chaos.weather import Fault
@@ -72,9 +72,14 @@ CAMPAIGNS: dict[str, Campaign] = {
         Campaign("F2", "kill -9 of a real hub at random moments under load", kills.moments, 2, True, 3, 6.0),
         Campaign("F2P", "kill -9 of one of several workers", workers.killed, 1, True, 2, 6.0, workers.lacks),
         Campaign("F3", "power cuts at any write of the store", lambda seed: disk.power_cuts(seed, 20), least=3),
+        Campaign("F3L", "power cuts under real file systems", power.cuts, least=2, alone=True, lacks=power.lacks),
         Campaign("F4", "a write or flush of the store fails", lambda seed: disk.faults(seed, 5), least=4),
+        Campaign("F5", "a small disk filled under load", filling.fills, alone=True, weight=2.0, lacks=filling.lacks),
+        Campaign("F6", "bits flipped in a store and its log", lambda seed: bits.flips(seed, 20), least=5),
         Campaign("F7", "each kind of fault alone, at every effect class", _faults, least=60),
-        Campaign("F8", "workers cut off from database or sink", partitions.partitions, alone=True, lacks=partitions.lacks),
+        Campaign(
+            "F8", "workers cut off from database or sink", partitions.partitions, alone=True, lacks=partitions.lacks
+        ),
         Campaign("F9", "wall clock jumps of up to 48 hours", _clocks, least=30),
         Campaign("F11", "PostgreSQL fails under several workers", workers.outages, 1, True, 2, 4.0, workers.lacks),
         Campaign("F13", "token renewal, with kills around it", _tokens, least=30),
@@ -83,8 +88,6 @@ CAMPAIGNS: dict[str, Campaign] = {
     )
 }
 LATER = {
-    "F5": "a disk filled under load: tests/stores/test_sqlite_disk.py has it, for a hub on a small disk",
-    "F6": "bits flipped in the store's file: SQLite's pages carry no checksum",
     "F10": "brokers: with brokers",
     "F12": "bulkhead: bench",
     "F14": "two-phase: with two-phase",

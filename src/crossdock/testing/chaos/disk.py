@@ -24,6 +24,7 @@ from crossdock.testing.store_promises import samples as a
 
 SECTOR = 512
 WORKS = 30
+MOST_ROWS = 1_000_000
 CHECKPOINT_PAGES = 24
 """Small, so that the log is copied into the file several times during one script."""
 _names = itertools.count()
@@ -97,7 +98,7 @@ def _disk(fails: tuple[int, type[apsw.Error]] | None = None) -> Iterator[Disk]:
         opening.CHECKPOINT_PAGES = before
 
 
-def _work(name: str) -> Work:
+def work(name: str) -> Work:
     return Work(
         name,
         payloads=(a.payload(name),),
@@ -112,14 +113,14 @@ async def _write(path: Path, acknowledge: Callable[[str], None]) -> None:
     store = SqliteStore(path, executor="inline")
     try:
         for number in range(WORKS):
-            await store.apply(_work(f"w{number}"))
+            await store.apply(work(f"w{number}"))
             acknowledge(f"w{number}")
     finally:
         with contextlib.suppress(StoreError, apsw.Error):
             await store.close()
 
 
-async def _judge(ledger: Ledger, path: Path, acknowledged: list[str], where: str) -> None:
+async def judge(ledger: Ledger, path: Path, acknowledged: list[str], where: str) -> None:
     try:
         store = SqliteStore(path, executor="inline")
     except StoreError as error:
@@ -130,7 +131,7 @@ async def _judge(ledger: Ledger, path: Path, acknowledged: list[str], where: str
         ledger.find("lost", f"{where}: {len(lost)} of {len(acknowledged)} acknowledged are gone", len(lost))
     heads = await store.heads("inbox/shop")
     lanes = lanes_of("normalise", "inbox/shop")
-    rows = await store.read(dict.fromkeys(lanes, 0), 10 * WORKS)
+    rows = await store.read(dict.fromkeys(lanes, 0), MOST_ROWS)
     if len(rows) != sum(heads) or (await store.counts()).get(("connection/shop", "accepted"), 0) != len(rows):
         ledger.find("silent", f"{where}: {len(rows)} rows, but the sums say otherwise")
     await store.close()
@@ -209,7 +210,7 @@ def power_cuts(seed: int, cuts: int) -> Ledger:
         if number in wanted:
             with tempfile.TemporaryDirectory() as folder:
                 platter.cut(Path(folder), chance)
-                asyncio.run(_judge(ledger, Path(folder) / "hub.db", acknowledged, f"cut at step {number}"))
+                asyncio.run(judge(ledger, Path(folder) / "hub.db", acknowledged, f"cut at step {number}"))
             ledger.trials += 1
             ledger.kills["power"] += 1
             ledger.accepted += len(acknowledged)
@@ -233,7 +234,7 @@ def faults(seed: int, points: int) -> Ledger:
             path = Path(folder) / "hub.db"
             with _disk((point, kind)), contextlib.suppress(StoreError):
                 asyncio.run(_write(path, acknowledged.append))
-            asyncio.run(_judge(ledger, path, acknowledged, f"request {point} failed with {kind.__name__}"))
+            asyncio.run(judge(ledger, path, acknowledged, f"request {point} failed with {kind.__name__}"))
         ledger.trials += 1
         ledger.kills["disk"] += 1
         ledger.accepted += len(acknowledged)
