@@ -233,7 +233,7 @@ def test_what_comes_home_in_the_hubs_next_life_makes_no_second_record(
 
     async def credential(_: OpenVault, connection: str) -> Credential:
         if connection == "in":
-            await asyncio.sleep(5.0)
+            await asyncio.sleep(3.0)
         secrets = {"webhook_secret": Secret(SIGNED_WITH)}
         return Credential(secrets, account="fake.example" if connection == "out" else "in.example")
 
