@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crossdock.core import json
 from crossdock.core.connector import Call, ConnectionSettings, Steps
 from crossdock.core.flow import Connection, Landscape
 from crossdock.core.secret import Credential, Secret
@@ -34,9 +35,10 @@ class WithTokens(FakeConnector):
 
 @dataclass
 class StrictPlatform(FakePlatform):
-    """Access tokens live a minute; a refresh token is good for one use."""
+    """A refresh token is good for one use."""
 
     token: int = 0
+    life_s: int = 600
     refreshes: int = 0
     revoked: bool = False
     lifetimes: dict[str, float] = field(default_factory=dict)
@@ -47,8 +49,8 @@ class StrictPlatform(FakePlatform):
                 return Response(400, JSON, b'{"error":"invalid_grant"}')
             self.token += 1
             self.refreshes += 1
-            body = f'{{"access_token":"access-{self.token}","refresh_token":"refresh-{self.token}","expires_in":600}}'
-            return Response(200, JSON, body.encode())
+            names = {"access_token": f"access-{self.token}", "refresh_token": f"refresh-{self.token}"}
+            return Response(200, JSON, json.encode({**names, "expires_in": self.life_s}))
         if dict(request.headers).get("authorization") != f"Bearer access-{self.token}":
             return Response(401, JSON, b'{"error":"expired"}')
         return super()._play(request)
@@ -100,6 +102,22 @@ def test_a_token_that_the_platform_refuses_is_renewed_and_costs_no_attempt() -> 
             await here.settle()
             assert platform.refreshes == 1
             assert {row.attempts for row in await here.deliveries()} == {0}
+
+    run_virtually(play())
+
+
+def test_a_token_that_does_not_live_for_long_is_used_again_soon_after_its_renewal() -> None:
+    platform = StrictPlatform(life_s=55)
+
+    async def play() -> None:
+        async with stage(world(), platform=platform) as here:
+            vault_of(here).held["out"] = credential(0, here.clock.now() + 1)
+            for number in range(3):
+                await here.send({"id": number, "value": str(number)})
+                await here.clock.sleep(20.0)
+            assert not here.hub.context.paused
+            assert await here.states() == {"delivered": 3}
+            assert platform.refreshes == 2, "the third came when the second token was no longer fresh"
 
     run_virtually(play())
 

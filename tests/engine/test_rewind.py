@@ -53,6 +53,24 @@ def test_g27_a_flow_set_back_makes_no_effect_again_though_another_flow_keeps_the
     run_virtually(play())
 
 
+def test_a_flow_set_back_after_something_was_performed_again_counts_nothing_twice() -> None:
+    async def play() -> None:
+        async with stage(landscape(flow("put"))) as here:
+            for number in (1, 2):
+                await here.send({"id": number, "about": "a", "verb": "updated", "value": str(number)})
+            await here.settle()
+            first = min(await here.deliveries(), key=lambda row: row.number)
+            await Operator(here.hub.context, "anna").perform_again(first)
+            await here.hub.moved("put", first.partitionkey)
+            await here.settle()
+            await here.hub.rewind("put", "anna")
+            await here.settle()
+            assert all(one.agrees for one in await audit(here.store))
+            assert here.platform.effects == ["1", "2", "1"]
+
+    run_virtually(play())
+
+
 def test_what_nobody_remembers_is_not_performed_again() -> None:
     async def play() -> None:
         async with stage(landscape(flow("put"))) as here:

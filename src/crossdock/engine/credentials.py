@@ -48,9 +48,16 @@ class Credentials:
         credential = await self._kept.get(connection)
         ends_at = credential.expires_at
         connector = self._context.connection(connection).connector
-        if ends_at is not None and connector.refreshes and self._context.clock.civil() > ends_at - EARLY_S:
-            return await self.renew(connection, credential)
-        return credential
+        if ends_at is None or not connector.refreshes:
+            return credential
+        left_s = ends_at - self._context.clock.civil()
+        if left_s > EARLY_S or (left_s > 0 and self._is_fresh(connection)):
+            return credential
+        return await self.renew(connection, credential, refused=False)
+
+    def _is_fresh(self, connection: str) -> bool:
+        """Renewed just now: a token that does not live for long has only begun."""
+        return self._context.clock.now() - self._renewed_at.get(connection, float("-inf")) < FRESH_S
 
     def forget(self, connection: str) -> None:
         """Read it from the vault again: a person has connected anew."""
@@ -58,10 +65,10 @@ class Credentials:
         self._renewed_at.pop(connection, None)
         self._refused.pop(connection, None)
 
-    async def renew(self, connection: str, used: Credential) -> Credential:
+    async def renew(self, connection: str, used: Credential, *, refused: bool = True) -> Credential:
         """Renews the tokens, one caller at a time; the others get what the first one got. The new pair is durable
-        before its first use, and what a person has connected meanwhile comes before it. Raises CredentialError when a
-        person must act, NotRenewed when the platform is away."""
+        before its first use, and what a person has connected meanwhile comes before it. `refused`: by the platform,
+        not only near its end. Raises CredentialError when a person must act, NotRenewed when the platform is away."""
         if not self._context.connection(connection).connector.refreshes:
             return await self._set_anew(connection, used)
         async with self._locks.setdefault(connection, asyncio.Lock()):
@@ -69,7 +76,7 @@ class Credentials:
             if held is not None and held != used:
                 return held
             now = self._context.clock.now()
-            if now - self._renewed_at.get(connection, float("-inf")) < FRESH_S:
+            if refused and self._is_fresh(connection):
                 raise CredentialError(
                     f"{connection}: the platform refuses a token that it has just issued",
                     hint=f"connect again: crossdock connect {connection}",

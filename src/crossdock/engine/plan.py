@@ -90,8 +90,8 @@ class Planner:
         """After a rewind, events come by that have a delivery: it stays what it is."""
         if not any(event.number <= self._leases.planned(self._lane(event)) for event in events):
             return frozenset()
-        ids = [event.id for event in events]
-        rows = await self._context.store.deliveries(flow=self.flow.name, event_ids=ids, limit=len(ids))
+        first = [delivery_id(self.flow.name, event.id) for event in events]  # of several generations there may be
+        rows = await self._context.store.deliveries(first, limit=len(first))
         return frozenset(row.event_id for row in rows)
 
     def _lane(self, event: Event) -> Lane:
