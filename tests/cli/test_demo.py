@@ -89,6 +89,19 @@ def test_ctrl_c_ends_everything_that_it_started() -> None:
         demo.communicate()
 
 
+def test_what_it_started_ends_with_a_demo_that_is_killed() -> None:
+    demo = subprocess.Popen([*PROGRAM, "demo", "--orders", "50"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        children = _children(demo.pid, 2)
+    finally:
+        demo.kill()
+        demo.wait()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    for child in alive:
+        child.kill()
+    assert not alive
+
+
 @pytest.mark.parametrize("command", ["run", "sandbox"])
 def test_a_process_that_ends_by_itself_is_told_at_once_and_ends_the_demo(command: str) -> None:
     demo = subprocess.Popen(

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+import threading
+from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any, Final
 
 from crossdock.core import json
 from crossdock.core.errors import CrossdockError
 
-PROGRAM: Final = (sys.executable, "-c", "from crossdock.cli.main import run; run()")
+PROGRAM: Final = (sys.executable, "-c", "from crossdock.cli.demo.children import begin; begin()")
 STARTS_WITHIN_S: Final = 60.0
 STOPS_WITHIN_S: Final = 15.0
 ENDS_WITHIN_S: Final = 1.0
 LAST_LINES: Final = 15
+
+
+def begin() -> None:
+    """A child's whole life. Its stdin is a pipe that ends with the demo, also where that was killed: it stops, too."""
+    from crossdock.cli.main import run
+
+    def watch() -> None:
+        os.read(0, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="demo", daemon=True).start()
+    run()
 
 
 class Child:
@@ -33,7 +48,7 @@ class Child:
     async def start(cls, *arguments: str, log: Path) -> Child:
         with log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *PROGRAM, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=stderr, start_new_session=True
+                *PROGRAM, *arguments, stdin=PIPE, stdout=PIPE, stderr=stderr, start_new_session=True
             )
         return cls(process, log, f"crossdock {arguments[0]}")
 
