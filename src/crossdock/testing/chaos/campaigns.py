@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crossdock.testing.chaos import bits, disk, filling, kills, partitions, power, workers
+from crossdock.testing.chaos import bits, disk, filling, kills, partitions, power, upgrades, workers
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.simulate import Simulation, simulate
 from crossdock.testing.chaos.weather import Fault
@@ -84,6 +84,8 @@ CAMPAIGNS: dict[str, Campaign] = {
         Campaign("F11", "PostgreSQL fails under several workers", workers.outages, 1, True, 2, 4.0, workers.lacks),
         Campaign("F13", "token renewal, with kills around it", _tokens, least=30),
         Campaign("F15", "a hub that stands still until another has its place", _zombies, least=30),
+        Campaign("F16", "upgrades of a full store, killed on the way", upgrades.sqlite_stores, alone=True),
+        Campaign("F16P", "the same on PostgreSQL", upgrades.postgres_stores, 2, True, 1, lacks=workers.lacks),
         Campaign("F18", "seeded simulation: everything at once", simulate, least=100, weight=3.0),
     )
 }
@@ -91,5 +93,6 @@ LATER = {
     "F10": "brokers: with brokers",
     "F12": "bulkhead: bench",
     "F14": "two-phase: with two-phase",
+    "F19": "a hub short of memory: to come",
     "F20": "a soak of twelve hours: at night",
 }
