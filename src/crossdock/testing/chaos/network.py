@@ -39,7 +39,7 @@ class Network:
     """This machine's address on a switch is `address[switch]`."""
 
     def __init__(self, switches: Sequence[str]) -> None:
-        self._tag = f"xd{os.getpid() % 1_000_000}"
+        self._tag = f"xd{os.getpid() % 1_000_000}-"  # with its end: another's number may begin with ours
         self._second = 64 + os.getpid() % 64
         self._switches = list(switches)
         self._machines: list[str] = []
@@ -107,7 +107,7 @@ class Network:
         return f"{self._tag}p{self._machines.index(machine)}{self._switches.index(switch)}"
 
     def _inside(self, machine: str) -> str:
-        return f"{self._tag}-{machine}"
+        return f"{self._tag}{machine}"
 
 
 def _ip(*arguments: str) -> None:
