@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from crossdock.core.connector import Inbound, Part
+from crossdock.core.errors import StoreError
 from crossdock.engine.receive import arrival_work
 from crossdock.testing.stage import SIGNED_WITH, flow, landscape, stage
 from crossdock.testing.virtual_clock import run_virtually
@@ -52,3 +54,24 @@ def test_g18_who_sends_while_the_store_says_nothing_is_told_to_send_again(monkey
             assert (await receive("in", request)).status == 200
 
     run_virtually(play())
+
+
+def test_a_store_that_fails_when_nobody_listens_any_more_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    unheard: list[object] = []
+
+    async def play() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+        async with stage(landscape(flow("put"))) as here:
+
+            async def credential(connection: str) -> object:
+                await here.clock.sleep(60.0)
+                raise StoreError("PostgreSQL was lost")
+
+            monkeypatch.setattr(here.hub.context.vault, "credential", credential)
+            request = Inbound("POST", "https://hub.example/hooks/in", {"x-secret": SIGNED_WITH}, b"[]")
+            assert (await here.hub.receiver.receive("in", request)).status == 503
+            await here.clock.sleep(61.0)
+            gc.collect()
+
+    run_virtually(play())
+    assert not unheard

@@ -1,6 +1,7 @@
 """What only a store that several workers share can get wrong."""
 
 import asyncio
+import gc
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,12 +10,13 @@ import asyncpg
 import pytest
 import structlog
 
-from crossdock.core.errors import NotNow
+from crossdock.core.errors import NotNow, StoreError
 from crossdock.core.lanes import lanes_of
 from crossdock.core.states import DeliveryState
 from crossdock.core.store import Store, Worker
 from crossdock.core.work import CellWrite, Claim, Committed, Count, CrossReferenceAbsent, LaneFence, Position, Work
 from crossdock.stores.postgres import PostgresStore, committer, opening, outage
+from crossdock.stores.postgres import store as postgres_store
 from crossdock.testing.services import Postgres
 from crossdock.testing.store_promises import samples as a
 from crossdock.testing.store_promises.samples import commit, refuse
@@ -360,6 +362,28 @@ async def test_g18_a_server_that_says_nothing_takes_nothing_in_and_what_it_had_i
     assert await workers[0].refusal() == ""
     await commit(workers[0], "w1", arrivals=(a.arrival("1"),), counts=(Count("f", "n", 1),))
     assert await workers[0].counts() == {("f", "n"): 1}
+
+
+async def test_a_server_that_fails_when_nobody_asks_any_more_leaves_no_traceback(
+    workers: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unheard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    answers = asyncio.Event()
+
+    async def lost(query: str) -> None:
+        await answers.wait()
+        raise StoreError("PostgreSQL was lost")
+
+    monkeypatch.setattr(postgres_store, "ANSWERS_WITHIN_S", 0.01)
+    monkeypatch.setattr(workers[0], "_rows", lost)
+    assert await workers[0].refusal() == "PostgreSQL is away"
+    answers.set()
+    await asyncio.sleep(0)
+    assert await workers[0].refusal() == "PostgreSQL was lost"
+    assert await workers[0].refusal() == "PostgreSQL was lost"
+    gc.collect()
+    assert not unheard
 
 
 async def test_a_store_that_is_closed_while_its_server_is_away_says_so(

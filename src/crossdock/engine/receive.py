@@ -96,11 +96,17 @@ class Receiver:
         reading = self._reading.get(name)
         if reading is None:
             reading = self._reading[name] = asyncio.create_task(self._kept.read(name), name="secret of a hook")
-            reading.add_done_callback(lambda _: self._reading.pop(name))
+            reading.add_done_callback(lambda done: self._is_read(name, done))
         await asyncio.wait({reading}, timeout=READ_WITHIN_S)
         if not reading.done():
             raise NotNow("the store does not answer")
         return reading.result()
+
+    def _is_read(self, name: str, reading: asyncio.Task[Credential]) -> None:
+        """Why it failed is told to those who still wait; to the others, when they send again."""
+        del self._reading[name]
+        if not reading.cancelled():
+            reading.exception()
 
     def _reject(self, name: str, rejected: Rejected, sender: str) -> Reply:
         self._context.metrics.rejected(name, rejected.reason)

@@ -57,7 +57,7 @@ class PostgresStore:
         self._herald = Herald(self._opened, lambda: connect_alone(url))
         self._links = Gathering(self._links_of)
         self._closed = False
-        self._asking: asyncio.Task[Any] | None = None
+        self._asking: asyncio.Task[str] | None = None
         """whether anybody is there"""
 
     async def _opened(self) -> Any:
@@ -120,12 +120,17 @@ class PostgresStore:
         if (away := self._committer.away) is not None:
             return away.what
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._rows("SELECT 1"), name="store asks")
+            self._asking = asyncio.create_task(self._why_away(), name="store asks")
         await asyncio.wait([self._asking], timeout=ANSWERS_WITHIN_S)
-        if not self._asking.done():
-            return AWAY
-        error = self._asking.exception()
-        return error.what if isinstance(error, StoreError) else AWAY if error else ""
+        return self._asking.result() if self._asking.done() else AWAY
+
+    async def _why_away(self) -> str:
+        """Returned, not raised: whoever asked may have stopped listening."""
+        try:
+            await self._rows("SELECT 1")
+        except StoreError as error:
+            return error.what
+        return ""
 
     async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
         return await self._ask(leases.lease, lanes, worker, until - now, self._time(now))
