@@ -64,6 +64,18 @@ def _zombies(seed: int) -> Ledger:
     return simulate(seed, zombies=True)
 
 
+def _steps(seed: int) -> Ledger:
+    from crossdock.testing.chaos.stateful.machine import on_sqlite  # hypothesis is slow to load
+
+    return on_sqlite(seed)
+
+
+def _steps_on_postgres(seed: int) -> Ledger:
+    from crossdock.testing.chaos.stateful.machine import on_postgres
+
+    return on_postgres(seed)
+
+
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
@@ -84,6 +96,8 @@ CAMPAIGNS: dict[str, Campaign] = {
         Campaign("F11", "PostgreSQL fails under several workers", workers.outages, 1, True, 2, 4.0, workers.lacks),
         Campaign("F13", "token renewal, with kills around it", _tokens, least=30),
         Campaign("F15", "a hub that stands still until another has its place", _zombies, least=30),
+        Campaign("F17", "any steps in any order, against a model", _steps, weight=2.0),
+        Campaign("F17P", "the same on PostgreSQL", _steps_on_postgres, weight=2.0, lacks=workers.lacks),
         Campaign("F16", "upgrades of a full store, killed on the way", upgrades.sqlite_stores, alone=True),
         Campaign("F16P", "the same on PostgreSQL", upgrades.postgres_stores, 2, True, 1, lacks=workers.lacks),
         Campaign("F18", "seeded simulation: everything at once", simulate, least=100, weight=3.0),

@@ -53,6 +53,10 @@ class Life:
         """the crash point; "" = it was killed at a moment, or is alive"""
         crash.watch(self._pass)
 
+    def doom(self, point: str, passage: int = 1) -> None:
+        """From now on, to die at that passage of the point."""
+        self._ends_at, self._left = (point, passage), passage
+
     def _pass(self, point: str) -> None:
         if self.dead.is_set() or _LIFE.get() is not self:
             return
