@@ -92,27 +92,38 @@ class Committer:
             await self._running
 
     async def _run(self) -> None:
-        while self._arrivals or self._others:
+        while self._arrivals or self._others or self._looks_for_the_server:
             await self._gather()
             reserved = min(len(self._others), OTHERS)
             group = [self._arrivals.popleft() for _ in range(min(len(self._arrivals), GROUP - reserved))]
             group += [self._others.popleft() for _ in range(min(len(self._others), GROUP - len(group)))]
             self._began_at, self._amount = asyncio.get_running_loop().time(), len(group)
-            while group:
-                silence = asyncio.get_running_loop().call_later(ANSWERS_WITHIN_S, self._is_silent, group)
-                try:
-                    answers = await self._commit([work for work, _ in group])
-                except Exception as error:
-                    if not is_lost(error):
-                        raise
-                    group = await self._wait_for_the_server(group, error)
-                    continue
-                finally:
-                    silence.cancel()
+            await self._answer(group)
+
+    async def _answer(self, group: list[Waiting]) -> None:
+        """Returns when each of them was told. Of nobody: when it is known whether the server is there."""
+        while True:
+            silence = asyncio.get_running_loop().call_later(ANSWERS_WITHIN_S, self._is_silent, group)
+            try:
+                answers = await self._commit([work for work, _ in group])
+            except Exception as error:
+                if not is_lost(error):
+                    raise
+                group = await self._wait_for_the_server(group, error)
+                if not group:
+                    return
+            else:
                 self._outage = None
                 for (_, future), answer in zip(group, answers, strict=True):
                     _tell(future, answer)
-                break
+                return
+            finally:
+                silence.cancel()
+
+    @property
+    def _looks_for_the_server(self) -> bool:
+        """Arrivals are refused until it is back, so somebody must look, though nobody waits for a commit."""
+        return self._outage is not None and not self._closing
 
     async def _gather(self) -> None:
         if self._amount < LOAD or self._closing:
@@ -138,20 +149,21 @@ class Committer:
         if self._closing or outage.lasted_s > OUTAGE_S:
             for _, future in group:
                 _tell(future, outage.lost())
-            return []
-        if outage.lasted_s > ARRIVALS_WAIT_S:
+            group = []
+        elif outage.lasted_s > ARRIVALS_WAIT_S:
             group, refused = _parted(group)
             refused += self._arrivals
             self._arrivals.clear()
             for _, future in refused:
                 _tell(future, outage.not_now())
-        await outage.pause()
+        if not self._closing:
+            await outage.pause()
         return group
 
     # --- one group ----------------------------------------------------------------------------------------------
 
     async def _commit(self, works: Sequence[Work]) -> list[Answer]:
-        """Raises what `is_lost`."""
+        """Without Works it looks whether the server is there. Raises what `is_lost`."""
         asyncpg = driver()
         races = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError, _Overtaken)
         cause: Exception | None = None
@@ -177,6 +189,8 @@ class Committer:
     async def _once(self, works: Sequence[Work]) -> list[Answer]:
         pool = await self._opened()
         async with pool.acquire() as connection, _transaction(connection):
+            if not works:
+                return []
             facts = await look_up(connection, works)
             there = There.of(facts)
             batch = Batch(facts)
