@@ -221,9 +221,9 @@ def _order_lost_on_retry() -> tuple[Patch, ...]:
 def _refresh_without_lock() -> tuple[Patch, ...]:
     whole = Credentials.renew
 
-    async def renew(self: Credentials, connection: str, used: Any) -> Any:
+    async def renew(self: Credentials, connection: str, used: Any, *, refused: bool = True) -> Any:
         self._locks = _Unlocked()
-        return await whole(self, connection, used)
+        return await whole(self, connection, used, refused=refused)
 
     return ((Credentials, "renew", renew),)
 
