@@ -137,6 +137,39 @@ def test_a_rule_broken_by_an_own_model_is_told_with_its_line(tmp_path, old, new,
     assert problem.startswith("models/shipment.yaml:")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ("properties: 3", "`properties` should be names, with a schema for each"),
+        ("properties: {lines: {items: {properties: [3]}}}", "`properties` should be names, with a schema for each"),
+        ("properties: {gift: 3}", "should be a schema"),
+        ("properties: {lines: {items: [3]}}", "should be a schema"),
+        ("$defs: {gift: 3}", "should be a schema"),
+        ("properties: {gift: {anyOf: 3, description: G.}}", "`anyOf` should be a list of schemas"),
+        ("properties: {gift: {anyOf: [3], description: G.}}", "should be a schema"),
+        ("properties: {gift: {enum: 3, description: G.}}", "`enum` should be a list"),
+    ],
+)
+def test_what_is_of_another_kind_is_told_with_its_line_alone_and_in_an_extension(tmp_path, wrong, expected):
+    folder = project(tmp_path, gift=f"$id: gift@1\ntype: object\n{wrong}\n", order=f"extends: order\n{wrong}\n")
+    first, second, *others = problems(folder)
+    assert first.startswith("models/gift.yaml:3:")
+    assert second.startswith("models/order.yaml:2:")
+    assert expected in second
+    assert not others
+
+
+def test_an_extension_of_items_names_fields(tmp_path):
+    (problem,) = problems(project(tmp_path, order="extends: order\nproperties: {lines: {items: true}}\n"))
+    assert problem == "models/order.yaml:2:22: should be a schema"
+
+
+@pytest.mark.parametrize("wrong", ["[3, {a: 1}]", "3", "{a: 1}"])
+def test_what_is_required_is_named(tmp_path, wrong):
+    (problem,) = problems(project(tmp_path, shipment=OWN.replace("[order]", wrong)))
+    assert problem.startswith("models/shipment.yaml:10:")
+
+
 def test_all_problems_of_all_files_are_told_in_one_run(tmp_path):
     found = problems(project(tmp_path, a="title: A\n", b="extends: order\nproperties: {x: {}, y: {}}\n"))
     assert [line.partition(":")[0] for line in found] == ["models/a.yaml"] + ["models/b.yaml"] * 4

@@ -22,6 +22,7 @@ WORDS = ("extends", "title", "description", "properties", "$defs")
 
 
 def extension_problems(model: Mapping[str, Any], extension: Mapping[str, Any]) -> Iterator[Broken]:
+    """Only for what is not `misshapen`."""
     for word in extension:
         if word not in WORDS:
             yield (word,), f"an extension may have {', '.join(WORDS)}; not `{word}`"
@@ -47,9 +48,7 @@ def _clashes(model: Mapping[str, Any], extension: Mapping[str, Any], path: Path)
     for name, member in extension.get("properties", {}).items():
         place = (*path, "properties", name)
         old = model.get("properties", {}).get(name)
-        if not isinstance(member, Mapping):
-            yield place, "should be a schema"
-        elif old is None:
+        if old is None:
             yield from (((*path, *below), what) for below, what in broken_property_rules(_one(name, member)))
         elif "properties" not in member and "items" not in member:
             yield place, f'the model has a field "{name}" already'
@@ -59,7 +58,9 @@ def _clashes(model: Mapping[str, Any], extension: Mapping[str, Any], path: Path)
             yield from _clashes(old, member, place)
     if (items := extension.get("items")) is not None:
         old = model.get("items", {})
-        if "$ref" in old or not old:
+        if not isinstance(items, Mapping):
+            yield (*path, "items"), "should be a schema"
+        elif "$ref" in old or not old:
             yield (*path, "items"), "these items are a shared definition; add your field beside the list"
         else:
             yield from _clashes(old, items, (*path, "items"))

@@ -15,7 +15,7 @@ from crossdock.models.canonical import without_nulls
 from crossdock.models.extension import extended, extension_problems
 from crossdock.models.files import Document
 from crossdock.models.owners import Owner, owners_of, parted
-from crossdock.models.rules import broken_rules
+from crossdock.models.rules import broken_rules, misshapen
 from crossdock.models.schema import Schema, SchemaError
 from crossdock.models.violation import nearest
 
@@ -177,7 +177,7 @@ def _identity(document: Document, known: Mapping[tuple[str, int], Any]) -> tuple
 
 def _taken(document: Document, said: dict[str, Any], model: Mapping[str, Any] | None) -> dict[str, Any]:
     """The model that the file describes, alone or by extending `model`."""
-    broken = list(extension_problems(model, said) if model else broken_rules(said))
+    broken = list(misshapen(said)) or list(extension_problems(model, said) if model else broken_rules(said))
     if broken:
         raise ProjectError([document.problem(path, what) for path, what in broken])
     return extended(model, said) if model else said

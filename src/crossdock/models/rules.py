@@ -31,7 +31,34 @@ Broken = tuple[Path, str]
 """where in the schema, and what is wrong there"""
 
 
+def misshapen(node: Any, path: Path = ()) -> Iterator[Broken]:
+    """What is of another kind than the rules can be asked of."""
+    if not isinstance(node, Mapping):
+        yield path, "should be a schema"
+        return
+    for word in ("properties", "$defs"):
+        members = node.get(word, {})
+        if isinstance(members, Mapping):
+            for name, member in members.items():
+                yield from misshapen(member, (*path, word, name))
+        else:
+            yield (*path, word), f"`{word}` should be names, with a schema for each"
+    for word in ("allOf", "anyOf", "oneOf"):
+        if isinstance(members := node.get(word, []), list):
+            for index, member in enumerate(members):
+                yield from misshapen(member, (*path, word, index))
+        else:
+            yield (*path, word), f"`{word}` should be a list of schemas"
+    for word in ("items", "additionalProperties"):
+        if not isinstance(member := node.get(word, True), bool):
+            yield from misshapen(member, (*path, word))
+    for word in ("enum", "required"):
+        if not isinstance(node.get(word, []), list):
+            yield (*path, word), f"`{word}` should be a list"
+
+
 def broken_rules(schema: Mapping[str, Any]) -> Iterator[Broken]:
+    """Only for what is not `misshapen`."""
     found = list(_walk(schema, (), schema.get("$defs", {})))
     is_object = schema.get("type") == "object" and "properties" in schema
     if not is_object and not any(len(path) <= 1 for path, _ in found):
@@ -56,9 +83,6 @@ def _walk(node: Mapping[str, Any], path: Path, own: Mapping[str, Any]) -> Iterat
         yield path, "say `additionalProperties: false`, or what kind of other fields it may have"
     for name, member in node.get("properties", {}).items():
         place = (*path, "properties", name)
-        if not isinstance(member, Mapping):
-            yield place, "should be a schema"
-            continue
         words = {*member, *(nearest(word, KEYWORDS) for word in member)}
         if not any(word in words for word in TYPED):
             yield place, f'"{name}" has no type'
@@ -108,10 +132,10 @@ def _required(node: Mapping[str, Any], path: Path) -> Iterator[Broken]:
     if node.get("additionalProperties") is not False or "patternProperties" in node:
         return
     for index, name in enumerate(required):
-        if name not in fields:
+        if isinstance(name, str) and name not in fields:
             yield (
                 (*path, "required", index),
-                f'"{name}" is required, and is no field here{did_you_mean(str(name), fields)}',
+                f'"{name}" is required, and is no field here{did_you_mean(name, fields)}',
             )
 
 
