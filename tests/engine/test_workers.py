@@ -9,12 +9,14 @@ from math import inf
 from typing import Any
 
 import asyncpg
+import pytest
 
 from crossdock.core.connector import Call, ConnectionSettings, Steps
 from crossdock.core.delivery import Exchange
 from crossdock.core.event import Event
 from crossdock.core.flow import Connection, Landscape
 from crossdock.core.ids import PARTITIONS
+from crossdock.core.lanes import Lane
 from crossdock.core.limits import Limit
 from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import SETTLED, DeliveryState
@@ -243,6 +245,30 @@ async def test_a_worker_started_again_under_its_name_has_its_lanes_at_once(url: 
             await settle(again, 10)
         answers.set()
     assert sorted(platform.effects) == [str(n) for n in range(10)]
+
+
+async def test_lanes_that_a_worker_was_taking_over_as_it_stopped_are_free_at_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, platform = landscape(flow("put")), FakePlatform()
+    has_taken, lease = asyncio.Event(), PostgresStore.lease
+    async with worker("one", url, world, platform) as one:
+
+        async def unheard(store: PostgresStore, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Any:
+            found = await lease(store, lanes, worker, until, now)
+            if until > now and found.keys() - one.hub.leases._leased.keys():
+                has_taken.set()
+                await asyncio.Event().wait()
+            return found
+
+        async with worker("two", url, world, platform) as two:
+            await until(lambda: len(partitions(two)) == PARTITIONS // 2)
+            monkeypatch.setattr(PostgresStore, "lease", unheard)
+        await has_taken.wait()
+    connection = await asyncpg.connect(url, server_settings=opening.SETTINGS)
+    held = await connection.fetchval("SELECT count(*) FROM lanes WHERE until > extract(epoch FROM clock_timestamp())")
+    await connection.close()
+    assert not held
 
 
 # --- what one worker tells the other ------------------------------------------------------------------------------

@@ -64,6 +64,8 @@ class Leases:
         self._asking = asyncio.Lock()
         """held from choosing lanes to noting what the store said of them: else a renewal under way takes back a lane
         that is handed over beside it, which is then handed over again, and wakes every worker each time"""
+        self._asked: frozenset[Lane] = frozenset()
+        """those of which it is not noted yet what the store said"""
         self._renewed_at: float | None = None
         self._workers: Sequence[Worker] = ()
 
@@ -90,11 +92,12 @@ class Leases:
             await self.renew()
 
     async def stop(self) -> None:
-        """The others may go on at once. Nothing is under way any more."""
+        """The others may go on at once. Nothing is under way any more. What a renewal had asked for that was cut short
+        may be this worker's unawares."""
         for task in self._tasks:
             task.cancel()
         now = self._context.clock.now()
-        lanes = list(self._leased)
+        lanes = self._leased.keys() | self._asked
         self._held.clear()
         self._leased.clear()
         self._leaving.clear()
@@ -125,11 +128,13 @@ class Leases:
         stood = {lane: one.position for lane, one in self._held.items()}
         if self._renewed_at is not None and now - self._renewed_at > LEASE_S:
             asked &= self._leased.keys()  # nobody could sign in meanwhile: the others get a turn first
+        self._asked = frozenset(asked)
         leased = await self._lease(asked, until=now + LEASE_S)
         self._renewed_at = now
         crash.at("claim.leased")
         for reader in self._readers:
             self._compare(reader, leased, stood)
+        self._asked = frozenset()
 
     def _wanted(self) -> set[Lane]:
         wanted: set[Lane] = set()
@@ -204,7 +209,9 @@ class Leases:
             self._leaving.difference_update(lanes)
             for lane in lanes:
                 self._leased.pop(lane, None)
+            self._asked = frozenset(lanes)
             await self._lease(lanes, until=self._context.clock.now())
+            self._asked = frozenset()
         if lanes:
             self._context.signals.abroad(LEASES)
 
