@@ -20,12 +20,14 @@ from crossdock.core.lanes import Lane
 from crossdock.core.limits import Limit
 from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import SETTLED, DeliveryState
+from crossdock.core.store import Worker
 from crossdock.core.wire import Http, Response, Wire
 from crossdock.engine import leases
 from crossdock.engine.clock import SystemClock
 from crossdock.engine.context import Context
 from crossdock.engine.gate import Gate
 from crossdock.engine.operate import Operator
+from crossdock.engine.signals import LEASES
 from crossdock.engine.supervise import Hub
 from crossdock.stores.postgres import PostgresStore, opening
 from crossdock.testing.fake_connector import FakeConnector
@@ -223,6 +225,11 @@ async def _exchanges(here: Stage) -> Sequence[Exchange]:
     return await here.store.exchanges([row.id for row in await here.deliveries()])
 
 
+def _fences(here: Stage) -> dict[int, int]:
+    lanes = here.hub.planners["put"].lanes
+    return {place: here.hub.leases.fence(lanes[place]) for place in partitions(here)}
+
+
 def _stop_renewing(here: Stage) -> None:
     next(task for task in here.hub._tasks if "Leases.run" in repr(task)).cancel()
 
@@ -231,6 +238,40 @@ async def _as_if_time_had_passed(url: str) -> None:
     connection = await asyncpg.connect(url, server_settings=opening.SETTINGS)
     await connection.execute("UPDATE lanes SET until = 0; UPDATE workers SET until = 0")
     await connection.close()
+
+
+async def test_after_an_outage_nobody_takes_the_lanes_of_those_who_have_not_signed_in_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes first is alone for a moment: all leases ran out, and what is under way there is the others'."""
+    gates = {"one": asyncio.Event(), "two": asyncio.Event()}
+    waiting: set[str] = set()
+    workers = PostgresStore.workers
+
+    async def away(store: PostgresStore, worker: Worker, until: float, now: float) -> Sequence[Worker]:
+        waiting.add(worker.name)
+        await gates[worker.name].wait()
+        return await workers(store, worker, until, now)
+
+    async with two(url, landscape(flow("put"))) as both:
+        fences = [_fences(here) for here in both]
+        monkeypatch.setattr(PostgresStore, "workers", away)
+        for here in both:
+            here.hub.context.signals.heard(LEASES)
+        await until(lambda: waiting == {"one", "two"})
+        await _as_if_time_had_passed(url)
+        for here, gate in zip(both, gates.values(), strict=True):
+            here.hub.leases._renewed_at = here.clock.now() - leases.LEASE_S - 1.0
+            gate.set()
+            for _ in range(2):  # once more at once: the connection on which it hears the others is back, too
+                await _renewed(here)
+                here.hub.context.signals.heard(LEASES)
+        assert [_fences(here) for here in both] == fences
+
+
+async def _renewed(here: Stage) -> None:
+    before = here.hub.leases._renewed_at
+    await until(lambda: here.hub.leases._renewed_at != before)
 
 
 async def test_a_worker_started_again_under_its_name_has_its_lanes_at_once(url: str) -> None:

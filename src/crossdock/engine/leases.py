@@ -67,6 +67,7 @@ class Leases:
         self._asked: frozenset[Lane] = frozenset()
         """those of which it is not noted yet what the store said"""
         self._renewed_at: float | None = None
+        self._patient_until = 0.0
         self._workers: Sequence[Worker] = ()
 
     def serve(self, lanes: Iterable[Lane], role: str, holder: Holder | None = None) -> None:
@@ -126,8 +127,8 @@ class Leases:
         self._leave([lane for lane in self._leased if lane not in wanted and lane not in self._leaving])
         asked = wanted | self._leaving
         stood = {lane: one.position for lane, one in self._held.items()}
-        if self._renewed_at is not None and now - self._renewed_at > LEASE_S:
-            asked &= self._leased.keys()  # nobody could sign in meanwhile: the others get a turn first
+        if self._others_first():
+            asked &= self._leased.keys()
         self._asked = frozenset(asked)
         leased = await self._lease(asked, until=now + LEASE_S)
         self._renewed_at = now
@@ -135,6 +136,14 @@ class Leases:
         for reader in self._readers:
             self._compare(reader, leased, stood)
         self._asked = frozenset()
+
+    def _others_first(self) -> bool:
+        """After a time in which nobody could sign in, whoever comes first takes nothing: all leases ran out, and the
+        others get a turn."""
+        now = self._context.clock.now()
+        if self._renewed_at is not None and now - self._renewed_at > LEASE_S:
+            self._patient_until = now + RENEW_S
+        return now < self._patient_until
 
     def _wanted(self) -> set[Lane]:
         wanted: set[Lane] = set()
