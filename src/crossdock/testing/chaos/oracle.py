@@ -40,6 +40,8 @@ class Oracle:
     """class → entity → what it was told, in order"""
     records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
     """class → remote id → record"""
+    unheard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """class → what it was told, and spoilt its answer to: nobody can know the outcome"""
     _remembered: dict[str, bytes] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,6 +63,8 @@ class Oracle:
         busy = self.chance.random() < self.busy
         status, answer = (429, b"{}") if busy else self._answer(method, target, _value(head, KEY), body)
         spoilt = self.chance.random() < self.trouble
+        if spoilt and body is not None:
+            self.unheard[target.lstrip("/").partition("/")[0]].add(str(body["email"]))
         if spoilt and self.chance.random() < 0.5:
             return False
         if spoilt:
