@@ -159,6 +159,14 @@ def test_what_is_of_another_kind_is_told_with_its_line_alone_and_in_an_extension
     assert not others
 
 
+@pytest.mark.parametrize(("field", "where"), [("lines", "go into its `items`"), ("number", "add your field beside it")])
+def test_an_extension_of_what_has_no_fields_is_told_where_they_go(tmp_path, field, where):
+    gift = "{properties: {gift: {type: string, description: G.}}}"
+    (problem,) = problems(project(tmp_path, order=f"extends: order\nproperties:\n  {field}: {gift}\n"))
+    assert problem.startswith("models/order.yaml:3:")
+    assert problem.endswith(f"this has no fields of its own; {where}")
+
+
 def test_an_extension_of_items_names_fields(tmp_path):
     (problem,) = problems(project(tmp_path, order="extends: order\nproperties: {lines: {items: true}}\n"))
     assert problem == "models/order.yaml:2:22: should be a schema"

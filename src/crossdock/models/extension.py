@@ -45,6 +45,10 @@ def _clashes(model: Mapping[str, Any], extension: Mapping[str, Any], path: Path)
         for word in extension:
             if word not in ("properties", "items"):
                 yield (*path, word), f"the model says what this is; an extension adds fields, not `{word}`"
+        if "properties" in extension and model.get("type") != "object":
+            where = "go into its `items`" if model.get("type") == "array" else "add your field beside it"
+            yield (*path, "properties"), f"this has no fields of its own; {where}"
+            return
     for name, member in extension.get("properties", {}).items():
         place = (*path, "properties", name)
         old = model.get("properties", {}).get(name)
