@@ -45,7 +45,9 @@ class Oracle:
     _remembered: dict[str, bytes] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+        """Until it is closed: a stream's task that is cancelled would be told of as an error."""
+        ends = (OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.suppress(*ends), contextlib.closing(writer):
             while await self._one(reader, writer):
                 pass
 
