@@ -146,7 +146,7 @@ def plants() -> int:
 
 def _tell(campaign: Campaign, ledger: Ledger) -> None:
     wrong = ", ".join(f"{amount} {kind}" for kind, amount in ledger.wrong.items() if amount) or "nothing wrong"
-    bound = f", so fewer than {3 / ledger.trials:.2%} of trials go wrong" if ledger.trials and ledger.clean else ""
+    bound = f", so fewer than {3 / ledger.trials:.2%} of trials go wrong" if ledger.trials > 3 and ledger.clean else ""
     amounts = f"{ledger.trials:6} trials, {ledger.kills.total():6} kills"
     print(f"{campaign.name:4} {amounts}: {wrong}{bound}  ({campaign.title})", file=sys.stderr, flush=True)
     for finding in ledger.findings[:SHOWN]:
