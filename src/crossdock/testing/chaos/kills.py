@@ -137,8 +137,8 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 def finish(ledger: Ledger, project: Path, senders: Senders, flows: Sequence[str] = FLOWS) -> None:
     """A last hub that nobody kills."""
-    began_at = time.monotonic()
     with HubProcess(project) as hub:
+        began_at = time.monotonic()
         while senders.waiting and time.monotonic() < began_at + PATIENCE_S:
             senders.send_to(hub)
         if senders.waiting:
