@@ -28,10 +28,12 @@ from crossdock.testing.fake_connector import FakeConnector
 from crossdock.testing.fake_platform import FakePlatform
 from crossdock.testing.stage import SIGNED_WITH, OpenVault, PythonMap, Stage, Tally, flow, landscape, thing
 
-where, folder, sends = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+where, folder, sends, how = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 
 def deadly(value):
     if "poison" in str(value):
+        if how == "no memory":
+            raise MemoryError
         os.kill(os.getpid(), signal.SIGKILL)
 
 def inbound(item):
@@ -73,6 +75,7 @@ async def live():
     while True:
         await asyncio.sleep(0.02)
         if context.failed:
+            await hub.stop(0.0)
             raise context.failed[0]
         rows = await store.deliveries()
         done = [row for row in rows if row.state in {"delivered", "held"}]
@@ -86,11 +89,11 @@ asyncio.run(live())
 """
 
 
-def lives(where: str, folder: Path) -> int:
-    """Starts hubs until one of them ends by itself. How many died."""
+def lives(where: str, folder: Path, how: str = "killed") -> int:
+    """Starts hubs until one of them ends as it should. How many died."""
     for deaths in range(10):
         done = subprocess.run(
-            [sys.executable, "-c", LIFE, where, str(folder), str(int(deaths == 0))],
+            [sys.executable, "-c", LIFE, where, str(folder), str(int(deaths == 0)), how],
             capture_output=True,
             text=True,
             check=False,
@@ -98,7 +101,7 @@ def lives(where: str, folder: Path) -> int:
         )
         if done.returncode == 0:
             return deaths
-        assert done.returncode == -9, done.stderr
+        assert done.returncode == -9 if how == "killed" else "\nMemoryError" in done.stderr, done.stderr
     raise AssertionError("it never ended")
 
 
@@ -137,6 +140,27 @@ def test_g15_a_delivery_that_kills_its_hub_is_held_after_three_deaths_and_no_bat
     assert len([row for row in rows if row.state is DeliveryState.DELIVERED]) == 20
     assert agrees
     assert f"accused/delivery/{held[0].id}" in accused
+
+
+def test_g15_a_message_that_takes_all_memory_is_in_quarantine_after_three_deaths(tmp_path: Path) -> None:
+    assert lives("inbound map", tmp_path, "no memory") == 3
+    quarantined, rows, agrees, _ = asyncio.run(_left(tmp_path))
+    assert [message.reason for message in quarantined] == ["the hub died 3 times while it was at work on this"]
+    assert [row.state for row in rows] == [DeliveryState.DELIVERED] * 20
+    assert agrees
+
+
+@pytest.mark.parametrize("where", ["outbound map", "batch", "judge"])
+def test_g15_a_delivery_that_takes_all_memory_is_held_after_three_deaths_and_not_before(
+    tmp_path: Path, where: str
+) -> None:
+    assert lives(where, tmp_path, "no memory") == 3
+    quarantined, rows, agrees, _ = asyncio.run(_left(tmp_path))
+    assert not quarantined
+    held = [row.reason for row in rows if row.state is DeliveryState.HELD]
+    assert held == ["the hub died 3 times while it was at work on this"]
+    assert len([row for row in rows if row.state is DeliveryState.DELIVERED]) == 20
+    assert agrees
 
 
 def test_a_hub_that_ends_as_it_should_accuses_nobody(tmp_path: Path) -> None:

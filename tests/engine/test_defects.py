@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -116,3 +117,23 @@ def test_that_nothing_is_learned_from_answers_is_told_once(monkeypatch: pytest.M
     (line,) = lines
     assert line["connection"] == "out"
     assert "learn failed: KeyError: 'throttleStatus'" in line["why"]
+
+
+@pytest.mark.parametrize(
+    "want", [MemoryError(), RuntimeError("can't start new thread"), OSError(errno.ENOMEM, "Cannot allocate memory")]
+)
+def test_want_of_memory_is_no_defect_it_ends_the_hub_and_the_delivery_stays_as_it_was(want: Exception) -> None:
+    class Short(CreateOnly):
+        name = "short"
+
+        def request(self, item: Any) -> Any:
+            raise want
+
+    async def play(here: Stage) -> None:
+        await here.send({"id": "a", "value": "v"})
+        await here.clock.sleep(1.0)
+        assert isinstance(here.hub.context.failed[0], MemoryError)
+        assert await here.states() == {"waiting": 1}
+        here.hub.context.failed.clear()
+
+    on_stage(play, flow("short", connector=connector(Short)))

@@ -106,6 +106,17 @@ def test_no_program_grows_beyond_its_bounds(program: str) -> None:
         tracemalloc.stop()
 
 
+def test_want_of_memory_is_not_the_programs_fault_and_it_cannot_catch_it() -> None:
+    def short(value: Any) -> Any:
+        raise MemoryError
+
+    program = jq.compile("try short(.) catch 0", functions={"short": short})
+    with pytest.raises(MemoryError):
+        program.first(1)
+    with pytest.raises(MemoryError):
+        program.all(1)
+
+
 def test_shared_structure_is_not_copied() -> None:
     """A value of 2^60 parts, all the same one, may be made and handed on; it may not be written out."""
     twins = "reduce range(60) as $i ([]; [., .])"

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from crossdock.core.errors import StoreError
+from crossdock.core.errors import StoreError, StoreLost
 from crossdock.core.work import CellWrite, Committed, Count, Work
 from crossdock.stores.sqlite import SqliteStore, queue, writer
 from crossdock.stores.sqlite.opening import connect_writer
@@ -155,3 +155,25 @@ async def test_memory_does_not_follow_the_backlog(tmp_path: Path) -> None:
     assert len(hand._heads) <= 32
     assert not hand.lanes
     hand.close()
+
+
+@pytest.mark.parametrize("queued", [1, 3])
+async def test_nobody_waits_for_a_writer_that_ended_for_want_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, queued: int
+) -> None:
+    def short(*_: object) -> object:
+        raise MemoryError
+
+    store = SqliteStore(tmp_path / "hub.db")
+    await commit(store, "before")
+    monkeypatch.setattr(writer.Writer, "apply", short)
+    asked = [store.apply(Work(f"late {number}")) for number in range(queued)]
+    answers = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 10)
+    assert all(isinstance(answer, StoreLost) for answer in answers)
+    with pytest.raises(StoreLost, match="MemoryError"):
+        await store.apply(Work("later"))
+    await store.close()
+    monkeypatch.undo()
+    again = SqliteStore(tmp_path / "hub.db")
+    await commit(again, "after")
+    await again.close()

@@ -3,6 +3,8 @@
 A message that kills its reader (no memory left, a crash in a parser's C code) leaves no word behind in the store: it
 was not even begun there. So its name stands in a shared page of memory while code runs over what came from outside, and
 never while the hub waits. The page is a file's: it outlives the process, and needs to outlive no more.
+
+A MemoryError ends the hub as well, though not at once: what met it stays named, whatever else runs until then.
 """
 
 from __future__ import annotations
@@ -51,8 +53,15 @@ class AtWork:
             page[:4] = len(self._told).to_bytes(4, "big")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if isinstance(error, MemoryError):
+            self._page = None
         if self._page is not None:
             self._page[:4] = b"\0\0\0\0"
+
+    def dies_of(self, kind: str, *ids: str) -> None:
+        """The hub ends for want of memory, which these met, if nothing is named yet."""
+        self.on(kind, *ids).__enter__()
+        self._page = None
 
     def take_over(self) -> Sequence[Named]:
         """What earlier lives were at work on when they died; from here on this life notes its own."""

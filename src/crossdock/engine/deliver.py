@@ -274,16 +274,22 @@ class Deliverer:
             await self._after(line, item)
 
     async def _isolate(self, error: Exception, *items: Item) -> None:
-        """Of the exception being handled: a defect holds these, and stops nothing else. Raises what is no defect."""
+        """Of the exception being handled: a defect holds these, and stops nothing else. Raises what is no defect, such
+        as want of memory."""
         if isinstance(error, StoreError):
             raise error
         if isinstance(error, CredentialError):
             self._context.pause(self.flow.connection, error)
             return
         connection = self.flow.connection
-        self._context.bugs.tell("a delivery is held for a defect", self.flow.name, connection=connection)
+        try:
+            self._context.bugs.tell("a delivery is held for a defect", self.flow.name, connection=connection)
+            why = bug_in(self.flow.name, whose="some")
+        except MemoryError:
+            self._context.at_work.dies_of("delivery", *(item.delivery.id for item in items))
+            raise
         for item in items:
-            await hold_for_defect(self._context, item, bug_in(self.flow.name, whose="some"))
+            await hold_for_defect(self._context, item, why)
 
     def _groups(self, items: list[Item]) -> list[list[Item]]:
         return [items] if self.flow.action.batch_size > 1 and items else [[item] for item in items]

@@ -201,8 +201,13 @@ class Normaliser:
             raise
         except Exception:
             name = self._connection.name
-            self._context.bugs.tell("a message is in quarantine for a defect", message.topic, connection=name)
-            self._quarantine(message, bug_in(message.topic, whose="some"), draft, ref)
+            try:
+                self._context.bugs.tell("a message is in quarantine for a defect", message.topic, connection=name)
+                why = bug_in(message.topic, whose="some")
+            except MemoryError:
+                self._context.at_work.dies_of("message", message.id)
+                raise
+            self._quarantine(message, why, draft, ref)
         else:
             draft.events.extend(events)
             self._end(message, MessageState.NORMALISED, "", draft, ref)

@@ -114,7 +114,8 @@ class Program:
     ) -> Iterator[Any]:
         """The outputs, computed as they are taken. Values are shared with the input: change neither.
 
-        `now` is what `now` gives, in seconds since the epoch. Raises RunError, BudgetExceeded.
+        `now` is what `now` gives, in seconds since the epoch. Raises RunError, BudgetExceeded; and MemoryError where
+        the machine has less than the budget allows, which is not the program's fault.
         """
         given = self._given(variables)
         meter = Meter(self.budget, now, on_debug)
@@ -124,7 +125,9 @@ class Program:
             else:
                 for output in self._function(value, meter, *given):
                     yield meter.measured(output)
-        except (Exception, RecursionError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:
             raise self._explained(error) from error.__cause__
 
     def first(
@@ -143,6 +146,8 @@ class Program:
                 return meter.measured(self._function(value, meter, *given) if given else self._function(value, meter))
             for output in self._function(value, meter, *given or ()):
                 return meter.measured(output)
+        except MemoryError:
+            raise
         except Exception as error:
             raise self._explained(error) from error.__cause__
         return NOTHING
@@ -194,8 +199,6 @@ class Program:
         place, path = self._places.found(error.__traceback__, self._filename)
         if isinstance(error, RecursionError):
             error = BudgetExceeded("the program recurses too deeply", "Python's limit on nested calls")
-        elif isinstance(error, MemoryError):
-            error = BudgetExceeded("the program uses too much memory", "what the machine has")
         elif isinstance(error, Break):
             error = RunError("break")
         if isinstance(error, (RunError, BudgetExceeded)):

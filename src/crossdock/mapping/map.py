@@ -40,7 +40,7 @@ class Map:
         self.program = program
 
     def run(self, value: Any, *, now: float | None = None, **variables: Any) -> list[Any]:
-        """All outputs. Raises MapError."""
+        """All outputs. Raises MapError; and MemoryError, where the machine has less than the budget allows."""
         try:
             return list(self.program.run(value, now=now, **variables))
         except jq.RunError as error:
@@ -48,6 +48,8 @@ class Map:
             raise self._error(error.message + place, error.where) from None
         except jq.BudgetExceeded as error:
             raise self._error(f"stopped: {error.what} (limit: {error.limit})", error.where) from None
+        except MemoryError:
+            raise
         except Exception as error:  # a defect of ours in one map must not stop the hub: it stops one message
             raise MapError(self.name, f"failed where it must not: {type(error).__name__}: {error}") from error
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import apsw
 
-from crossdock.core.errors import NotNow, StoreError
+from crossdock.core.errors import NotNow, StoreError, StoreLost
 from crossdock.core.work import Committed, NotCommitted, Work
 from crossdock.stores.sqlite.disk import Room
 from crossdock.stores.sqlite.writer import Answer, Writer
@@ -76,7 +76,8 @@ class _Waiting:
 class Threaded:
     """One thread takes what has gathered while it wrote the last group: no timer, so an idle hub answers at once.
 
-    While the disk has no room, what comes in is refused with NotNow, and all else waits until it can be written."""
+    While the disk has no room, what comes in is refused with NotNow, and all else waits until it can be written. Should
+    the thread itself come to an end, for want of memory, nobody waits for it: StoreLost."""
 
     def __init__(self, writer: Writer, name: str, room: Room | None = None) -> None:
         self._writer = writer
@@ -84,6 +85,9 @@ class Threaded:
         self._arrivals: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
         self._jobs: deque[_Waiting] = deque()
+        self._taken: list[_Waiting] = []
+        """what is being written"""
+        self._lost: StoreLost | None = None
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write, name=f"store {name}", daemon=True)
@@ -101,6 +105,8 @@ class Threaded:
     def _put(self, queue: deque[_Waiting], waiting: _Waiting) -> asyncio.Future[Any]:
         if self._closing.is_set():
             raise StoreError("the store is closed")
+        if self._lost is not None:
+            raise self._lost
         queue.append(waiting)
         self._wake.set()
         return waiting.future
@@ -111,6 +117,18 @@ class Threaded:
         self._thread.join()
 
     def _write(self) -> None:
+        try:
+            self._serve()
+        except BaseException as error:
+            self._lost = StoreLost(
+                f"the store's writer ended: {type(error).__name__}",
+                hint="Start the hub again, with more memory: what was acknowledged is there.",
+            )
+            self._lost.__cause__ = error
+            waiting = [*self._taken, *self._jobs, *self._arrivals, *self._others]
+            _settle([(one, self._lost) for one in waiting])
+
+    def _serve(self) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()
@@ -135,6 +153,7 @@ class Threaded:
         return self._room.look(self._writer.reusable_bytes) if self._room is not None else ""
 
     def _apply(self, group: list[_Waiting]) -> None:
+        self._taken = group
         answers: list[Answer | NotNow] = list(self._writer.apply([waiting.task for waiting in group]))
         if isinstance(answers[0], NotNow) and not self._closing.is_set():
             late = [waiting for waiting in group if not waiting.task.arrivals]
@@ -157,6 +176,7 @@ class Threaded:
         return group
 
     def _run(self, waiting: _Waiting) -> None:
+        self._taken = [waiting]
         try:
             result: object = self._writer.run(waiting.task)
         except NotNow as error:
