@@ -31,7 +31,7 @@ from crossdock.engine.hydrate import Quarantine, Records, must_be_fetched
 from crossdock.engine.leases import Leases
 from crossdock.engine.merging import Merger
 from crossdock.engine.receive import payload_of
-from crossdock.engine.whose import NotYet, Whose
+from crossdock.engine.whose import NotKnownYet, Whose
 
 BATCH = 128
 IDLE_S = 5.0
@@ -170,7 +170,7 @@ class Normaliser:
             try:
                 if message.state is MessageState.RECEIVED:
                     await self._one(message, records, draft)
-            except NotYet:
+            except NotKnownYet:
                 now = self._context.clock.now()
                 self._not_before[lane] = now + max(now - message.received_at, SOON_S)
                 stopped.add(lane)
@@ -197,7 +197,7 @@ class Normaliser:
             events = await self._events(message, inlet, record)
         except Quarantine as stop:
             self._quarantine(message, str(stop), draft, ref)
-        except (StoreError, NotYet):
+        except (StoreError, NotKnownYet):
             raise
         except Exception:
             name = self._connection.name
@@ -267,7 +267,7 @@ class Normaliser:
             raise Quarantine(f"map for {inlet.topic!r}: {error.what}") from None
 
     async def _event(self, message: Message, said: Any, plain: Any) -> Event:
-        """Raises Quarantine, NotYet."""
+        """Raises Quarantine, NotKnownYet."""
         try:
             model, verb, remote_id = said["model"], said["verb"], said["id"]
             version, data = str(said.get("version") or ""), said["data"]

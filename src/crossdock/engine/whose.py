@@ -11,7 +11,7 @@ from crossdock.engine.echo import fingerprint_of, is_echo
 from crossdock.engine.ours import PATIENCE_S, Ours
 
 
-class NotYet(Exception):
+class NotKnownYet(Exception):
     """Who has made this change is not known yet."""
 
 
@@ -31,14 +31,14 @@ class Whose:
     async def changed(
         self, account: str, model: str, remote_id: str, *, values: object, version: str, came_at: float
     ) -> CrossReference | None:
-        """The entity that is linked to a record with these new values. Raises NotYet while the record may be one that
+        """The entity that is linked to a record with these new values. Raises NotKnownYet while the record may be one that
         the hub is just making, or the change one that it is just making to it."""
         found = await self.linked(account, model, [remote_id])
         if found and is_echo(found[0], fingerprint_of(values), version):
             return found[0]
         if self._context.clock.now() < came_at + PATIENCE_S and await self._ours.writes(account, model):
             if await self._ours.under_way(account, model, found[0].key if found else "", came_at):
-                raise NotYet
+                raise NotKnownYet
             found = await self.linked(account, model, [remote_id])  # the outcome may have come in between
         return found[0] if found else None
 
