@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crossdock.testing.chaos import bits, disk, filling, kills, partitions, power, upgrades, workers
+from crossdock.testing.chaos import bits, disk, filling, kills, memory, partitions, power, upgrades, workers
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.simulate import Simulation, simulate
 from crossdock.testing.chaos.weather import Fault
@@ -101,12 +101,12 @@ CAMPAIGNS: dict[str, Campaign] = {
         Campaign("F16", "upgrades of a full store, killed on the way", upgrades.sqlite_stores, alone=True),
         Campaign("F16P", "the same on PostgreSQL", upgrades.postgres_stores, 2, True, 1, lacks=workers.lacks),
         Campaign("F18", "seeded simulation: everything at once", simulate, least=100, weight=3.0),
+        Campaign("F19", "a hub short of memory", memory.shortages, 1, True, 1, 2.0, memory.lacks),
     )
 }
 LATER = {
     "F10": "brokers: with brokers",
     "F12": "bulkhead: bench",
     "F14": "two-phase: with two-phase",
-    "F19": "a hub short of memory: to come",
     "F20": "a soak of twelve hours: at night",
 }

@@ -12,6 +12,8 @@ from crossdock.testing.chaos.oracle import BAD
 from crossdock.testing.live import HubProcess, blank_project
 
 FLOWS = ("native", "upsert", "lookup", "none")
+GROWN_BYTES = 15_000_000
+"""A string in a map, of those that a message may ask for."""
 
 _ACTIONS = {
     "native": "path: /native\n      idempotency_header: Idempotency-Key",
@@ -20,6 +22,8 @@ _ACTIONS = {
     " match: {mark: '{hub.marker}'}, settle: 1}\n      update: {method: PUT, path: '/lookup/{hub.remote_id}'}",
     "none": "path: /none",
 }
+_BULK = f'.person | if .grows then ([range(.grows) | "x" * {GROWN_BYTES}] | length | tostring) else .bulk end'
+"""Of a message that grows in its map, only the length is left."""
 
 
 def project_of(folder: Path, urls: Mapping[str, str], store: str = "") -> Path:
@@ -35,7 +39,7 @@ def project_of(folder: Path, urls: Mapping[str, str], store: str = "") -> Path:
         "  newsletter:",
         "  bulk: {type: string, description: Ballast.}\n  newsletter:",
     )
-    _edit(folder / "maps" / "signup.jq", "email: .person.email", "bulk: .person.bulk, email: .person.email")
+    _edit(folder / "maps" / "signup.jq", "email: .person.email", f"bulk: ({_BULK}), email: .person.email")
     _edit(folder / "maps" / "person-to-contact.jq", "email: .email", "bulk: .bulk, email: .email")
     (folder / "connections" / "out.yaml").unlink()
     (folder / "flows" / "person-to-contact.yaml").unlink()
@@ -71,14 +75,23 @@ class Senders:
         self.refused: set[int] = set()
         """persons whom the destinations will not take"""
 
-    def more(self, amount: int, *, bad: bool = False, size: int = 0) -> None:
+    def more(self, amount: int, *, bad: bool = False, size: int = 0, grows: int = 0) -> range:
+        """New persons. `grows`: so many strings of GROWN_BYTES are made of each in the map."""
+        began = self._next
         for _ in range(amount):
             person = self._next
             self._next += 1
             if bad:
                 self.refused.add(person)
-            edits = 1 if bad or size else self._chance.choice((1, 1, 2, 3))
-            self._waiting.append([(person, _message(person, edit, bad=bad, size=size)) for edit in range(edits)])
+            edits = 1 if bad or size or grows else self._chance.choice((1, 1, 2, 3))
+            self._waiting.append(
+                [(person, _message(person, edit, bad=bad, size=size, grows=grows)) for edit in range(edits)]
+            )
+        return range(began, self._next)
+
+    def shuffle(self) -> None:
+        """Whose turn is first."""
+        self._chance.shuffle(self._waiting)
 
     def send_to(self, hub: HubProcess) -> None:
         with ThreadPoolExecutor(4) as pool:
@@ -101,12 +114,13 @@ class Senders:
         return sum(map(len, self._waiting))
 
 
-def _message(person: int, edit: int, *, bad: bool, size: int) -> bytes:
+def _message(person: int, edit: int, *, bad: bool, size: int, grows: int) -> bytes:
     who = {
         "id": person,
         "email": f"p{person}.{edit}@example.com",
         "name": BAD if bad else "Person",
         "bulk": "x" * (size // 5),
+        **({"grows": grows} if grows else {}),
     }
     said = {"id": f"evt-{person}.{edit}", "type": "signup", "sent_at": f"2026-11-03T14:12:{edit:02d}Z", "person": who}
     return json.encode({**said, "ballast": "x" * size})

@@ -43,6 +43,8 @@ class Ledger:
     """of a cable between machines"""
     fenced: int = 0
     """commits of a worker that had lost its place, refused"""
+    set_aside: int = 0
+    """of what was at work in three lives that ended for want of memory; a person then lets it go on"""
     wrong: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
     """a sentence each"""
@@ -64,6 +66,7 @@ class Ledger:
         self.held += other.held
         self.cuts += other.cuts
         self.fenced += other.fenced
+        self.set_aside += other.set_aside
         self.wrong += other.wrong
         self.virtual_s += other.virtual_s
         self.resumed_s = max(self.resumed_s, other.resumed_s)
@@ -81,6 +84,7 @@ class Ledger:
             "held": self.held,
             "cuts": self.cuts,
             "fenced": self.fenced,
+            "set_aside": self.set_aside,
             "resumed_s": round(self.resumed_s, 3),
             "other": sum(self.wrong[kind] for kind in WRONG if kind not in NAMED),
         }
