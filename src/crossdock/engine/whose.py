@@ -31,8 +31,8 @@ class Whose:
     async def changed(
         self, account: str, model: str, remote_id: str, *, values: object, version: str, came_at: float
     ) -> CrossReference | None:
-        """The entity that is linked to a record with these new values. Raises NotKnownYet while the record may be one that
-        the hub is just making, or the change one that it is just making to it."""
+        """The entity that is linked to a record with these new values. Raises NotKnownYet while the record may be one
+        that the hub is just making, or the change one that it is just making to it."""
         found = await self.linked(account, model, [remote_id])
         if found and is_echo(found[0], fingerprint_of(values), version):
             return found[0]
