@@ -12,13 +12,15 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crossdock.core.delivery import Delivery
 from crossdock.core.message import message_id
 from crossdock.core.states import DeliveryState, MessageState
 from crossdock.engine.poison import ACCUSED, DEATHS, WHY
+from crossdock.testing.chaos.deciding import held_for, let_go
 from crossdock.testing.chaos.kills import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
-from crossdock.testing.chaos.oracle import oracle
+from crossdock.testing.chaos.oracle import Oracle, oracle
 from crossdock.testing.chaos.reckoning import MOST_ROWS, judge, opened
 from crossdock.testing.live import HubProcess, command, signup
 
@@ -62,7 +64,7 @@ def shortages(seed: int, lives: int = SHORTAGES) -> Ledger:
                 case "ample":
                     trial.ample()
         there.trouble = 0.0
-        trial.finish()
+        trial.finish(there)
         asyncio.run(judge(trial.ledger, project, trial.senders, there))
     return trial.ledger
 
@@ -116,15 +118,15 @@ class Trial:
             _ended(hub, self._chance.uniform(*SHORT_S))
             self._stop(hub)
 
-    def finish(self) -> None:
+    def finish(self, there: Oracle) -> None:
         """A last hub that nothing limits; and then once more, where a person lets go on what was set aside."""
         finish(self.ledger, self._project, self.senders)
-        aside = asyncio.run(self._set_aside())
-        for act, ids in aside.items():
-            self.ledger.set_aside += len(ids)
-            if ids:
-                command(self._project, act, "retry", *ids)
-        if any(aside.values()):
+        messages, held = asyncio.run(self._set_aside())
+        self.ledger.set_aside += len(messages) + len(held)
+        if messages:
+            command(self._project, "quarantine", "retry", *messages)
+        let_go(self._project, held, there)
+        if messages or held:
             finish(self.ledger, self._project, self.senders)
         asyncio.run(self._judge_what_is_left())
 
@@ -154,21 +156,17 @@ class Trial:
         if not _ended(hub, ENDS_WITHIN_S):
             self.ledger.find("stuck", f"a hub that was short of memory does not end when told to: {hub.log[-500:]}")
 
-    async def _set_aside(self) -> Mapping[str, Sequence[str]]:
-        """What the hub has set aside for its deaths, by the command that lets it go on."""
+    async def _set_aside(self) -> tuple[Sequence[str], Mapping[tuple[str, str], Delivery]]:
+        """What the hub has set aside for its deaths: messages, and deliveries as `let_go` takes them."""
         store = opened(self._project)
         try:
             for name, cell in (await store.cells(ACCUSED)).items():
                 if int(cell.value) > DEATHS:
                     self.ledger.find("storms", f"{name} was at work when the hub died, {cell.value.decode()} times")
             messages = await store.messages(connection="in", state=MessageState.QUARANTINED, limit=MOST_ROWS)
-            rows = await store.deliveries(states=[DeliveryState.HELD], limit=MOST_ROWS)
         finally:
             await store.close()
-        return {
-            "quarantine": [message.id for message in messages if message.reason == WHY],
-            "holds": [row.id for row in rows if row.reason == WHY],
-        }
+        return [message.id for message in messages if message.reason == WHY], await held_for(self._project, WHY)
 
     async def _judge_what_is_left(self) -> None:
         """There is whose map used too much, and nothing else; only at the class none does a person decide."""
