@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -120,7 +122,13 @@ def test_that_nothing_is_learned_from_answers_is_told_once(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "want", [MemoryError(), RuntimeError("can't start new thread"), OSError(errno.ENOMEM, "Cannot allocate memory")]
+    "want",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        RuntimeError("Failed to spawn tokio runtime thread: Resource temporarily unavailable (os error 11)"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
 )
 def test_want_of_memory_is_no_defect_it_ends_the_hub_and_the_delivery_stays_as_it_was(want: Exception) -> None:
     class Short(CreateOnly):
@@ -137,3 +145,34 @@ def test_want_of_memory_is_no_defect_it_ends_the_hub_and_the_delivery_stays_as_i
         here.hub.context.failed.clear()
 
     on_stage(play, flow("short", connector=connector(Short)))
+
+
+FIRST_REQUEST = """
+import asyncio, resource
+from pathlib import Path
+from crossdock.core.wire import Http
+from crossdock.engine.bugs import bug_in
+from crossdock.transports.egress import EgressGuard
+from crossdock.transports.http import HttpTransport
+
+async def ask():
+    transport = HttpTransport(guard=EgressGuard(allow=["127.0.0.1:9"]))
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 1_000_000, resource.RLIM_INFINITY))
+    try:
+        await transport.exchange(Http("GET", "http://127.0.0.1:9/", ()), 5.0)
+    except Exception as error:
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        try:
+            print(type(error).__name__, "is a defect:", bug_in("a request"))
+        except MemoryError:
+            print(type(error).__name__, "is want of memory")
+
+asyncio.run(ask())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, to limit a process")
+def test_a_client_that_finds_no_memory_for_its_thread_at_its_first_request_is_no_defect() -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_REQUEST], capture_output=True, text=True, check=False)
+    assert done.stdout == "RuntimeError is want of memory\n", done.stderr

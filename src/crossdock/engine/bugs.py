@@ -13,6 +13,8 @@ import structlog
 
 LONGEST_WORDS = 300
 MOST = 1_000
+_NO_THREAD = ("can't start new thread", "Failed to spawn tokio runtime thread")
+"""CPython's words (_threadmodule.c), and the HTTP client's at the first request of a life: no memory for its stack."""
 
 log = structlog.get_logger("crossdock.hub")
 
@@ -31,7 +33,7 @@ def bug_in(what: str, *, words: bool = True, whose: str = "the connector's") -> 
 
 
 def _is_want_of_memory(error: BaseException) -> bool:
-    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)  # CPython, _threadmodule.c
+    no_thread = isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_THREAD)
     return no_thread or isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
