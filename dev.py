@@ -18,7 +18,7 @@ Exit codes: the command's own; 2 when the environment cannot be made or the usag
 import sys
 
 # This file parses on Python 3.6 and later, so that an old one goes on with a newer or says what is missing.
-if sys.version_info < (3, 11):  # noqa: UP036
+if sys.version_info < (3, 11):  # noqa: UP036 - see above
     import os
     import shutil
     import subprocess

@@ -1,10 +1,11 @@
 """What the libraries alone need for it, with nothing of a hub: the same endpoint and signature check, a group commit on
 SQLite, and, given a sink, an intent, a request and an outcome for each, in one process with one writer thread.
 
-    python bench/_bare.py PORT FILE [SINK]
+    python bench/_bare.py PORT [FILE [SINK]]
 
-No identities of its own, no models, no flows, no order, no claims, no retries. It is what nothing built on these
-libraries in one interpreter can pass, and no promise is kept by it.
+Without a file, the endpoint alone: it checks the signature and answers. No identities of its own, no models, no flows,
+no order, no claims, no retries. It is what nothing built on these libraries in one interpreter can pass, and no
+promise is kept by it.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Bare:
     """An ASGI endpoint."""
 
     def __init__(self, file: str, sink: int) -> None:
-        self._log = Log(file)
+        self._log = Log(file) if file else None
         self._sink = sink
         self._client: Client | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -96,19 +97,23 @@ class Bare:
             more = message.get("more_body", False)
         given = dict(scope["headers"])[b"x-signature"].decode()
         fits = hmac.compare_digest(given, hmac.new(SIGNED_WITH.encode(), body, hashlib.sha256).hexdigest())
-        said = json.loads(body)
-        identity = hashlib.sha256(b"%d" % said["id"]).hexdigest()
-        await self._log.put(TAKEN, identity, body)
-        if self._sink:
-            task = asyncio.create_task(self._pass_on(identity, said))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+        if self._log is not None:
+            await self._take(self._log, body)
         await send(
             {"type": "http.response.start", "status": 200 if fits else 401, "headers": [(b"content-length", b"0")]}
         )
         await send({"type": "http.response.body", "body": b""})
 
-    async def _pass_on(self, identity: str, said: dict[str, Any]) -> None:
+    async def _take(self, log: Log, body: bytes) -> None:
+        said = json.loads(body)
+        identity = hashlib.sha256(b"%d" % said["id"]).hexdigest()
+        await log.put(TAKEN, identity, body)
+        if self._sink:
+            task = asyncio.create_task(self._pass_on(log, identity, said))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _pass_on(self, log: Log, identity: str, said: dict[str, Any]) -> None:
         async with self._slots:
             if self._client is None:
                 self._client = ClientBuilder().build()
@@ -123,16 +128,16 @@ class Bare:
                 "TotalAmt": said["total"],
             }
             body = json.dumps(invoice, separators=(",", ":")).encode()
-            await self._log.put(INTENT, identity, body)
+            await log.put(INTENT, identity, body)
             request = self._client.post(f"http://127.0.0.1:{self._sink}/invoices").body_bytes(body)
             answer = await request.header("content-type", "application/json").build().send()
             await answer.bytes()
-            await self._log.put(OUTCOME, identity)
+            await log.put(OUTCOME, identity)
 
 
 def main() -> None:
-    port, file, *sink = sys.argv[1:]
-    app = Bare(file, int(sink[0]) if sink else 0)
+    port, file, sink = (*sys.argv[1:], "", "0")[:3]
+    app = Bare(file, int(sink))
     uvicorn.run(
         app, port=int(port), log_level="critical", access_log=False, lifespan="off", http="httptools", loop="uvloop"
     )

@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,26 +21,12 @@ from pathlib import Path
 import uvloop
 from _figures import tell
 from _hub import RunningHub, free_port, write_project
-from _wire import SIGNED_WITH, bare, listening, must_be_200, open_senders, order, percentile, signed_post
+from _wire import bare, listening, must_be_200, open_senders, order, percentile, signed_post
 
 from crossdock.testing.services import Postgres
 
 CONNECTIONS = 64
 NUMBERS = itertools.count(1)
-STORELESS = """
-import hashlib, hmac, uvicorn
-async def app(scope, receive, send):
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    given = dict(scope["headers"])[b"x-signature"].decode()
-    fits = hmac.compare_digest(given, hmac.new(%r, body, hashlib.sha256).hexdigest())
-    await send({"type": "http.response.start", "status": 200 if fits else 401, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})
-uvicorn.run(app, port=%d, log_level="critical", access_log=False, lifespan="off", http="httptools", loop="uvloop")
-"""
 
 
 async def load(port: int, *, seconds: float = 0.0, amount: int = 0) -> tuple[float, list[float]]:
@@ -72,23 +56,11 @@ async def load(port: int, *, seconds: float = 0.0, amount: int = 0) -> tuple[flo
     return rate, took
 
 
-async def storeless(seconds: float) -> float:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", STORELESS % (SIGNED_WITH.encode(), port)])
-    try:
-        await listening(port)
-        await load(port, seconds=min(seconds, 1.0))
-        rate, _ = await load(port, seconds=seconds)
-        return rate
-    finally:
-        process.terminate()
-        process.wait()
-
-
-async def bare_durable(seconds: float) -> float:
+async def bare_rate(seconds: float, *, durable: bool) -> float:
+    """Acknowledgements/s of the bare endpoint, with or without a store."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="crossdock-bench-") as name:
-        process = bare(port, str(Path(name) / "bare.db"))
+        process = bare(port, *([str(Path(name) / "bare.db")] if durable else []))
         try:
             await listening(port)
             await load(port, seconds=min(seconds, 1.0))
@@ -112,7 +84,7 @@ async def measure(seconds: float, backlog: int, store: str = "") -> dict[str, fl
             await load(port, amount=backlog)
             grown = hub.memory_bytes() - before
             _, took_behind = await load(port, seconds=seconds)
-    storeless_per_s, bare_per_s = await storeless(seconds), await bare_durable(seconds)
+    storeless_per_s, bare_per_s = await bare_rate(seconds, durable=False), await bare_rate(seconds, durable=True)
     return {
         "acks_per_s": round(acks_per_s),
         "ratio": round(acks_per_s / storeless_per_s, 3),

@@ -33,4 +33,4 @@ def test_g17_a_hub_on_a_disk_that_is_filled_under_load_loses_nothing_and_goes_on
     needs(filling.lacks())
     ledger = filling.fills(2)
     assert ledger.clean, "python3 dev.py chaos --campaign F5 --seed 2\n" + "\n".join(ledger.findings)
-    assert ledger.kills["full"]
+    assert ledger.harms["full disk"]

@@ -21,6 +21,8 @@ from crossdock.engine.credentials import Credentials, NotRenewed
 from crossdock.engine.gate import PATIENCE_S, Gate, NotYet
 
 DEADLINE_S = 30.0
+PAUSED_S = 5.0
+"""After so long it is looked whether a person has acted."""
 AWAY_S = 15.0
 """How long nothing is sent where no token could be had."""
 OVERTAKEN = "it was not sent: another worker may have taken it over while it waited for its turn"
@@ -95,7 +97,7 @@ class Exchanger:
         try:
             gate = await self.gate(connection)
         except CredentialError as error:
-            return self._pause(connection, error, context.clock.now())
+            return self._nothing_sent(connection, error, context.clock.now())
         started_at = context.clock.now()
         try:
             await gate.enter(call.cost)
@@ -106,7 +108,7 @@ class Exchanger:
             try:
                 credential = await self.credentials.get(connection)
             except CredentialError as error:
-                return self._pause(connection, error, started_at)
+                return self._nothing_sent(connection, error, started_at)
             except NotRenewed as error:
                 return _kept_back(str(error), started_at, context.clock.now(), AWAY_S)
             if not may_go():
@@ -133,13 +135,13 @@ class Exchanger:
         try:
             signed = connector.sign(call.request, credential, context.clock.civil(), nonce)
         except CredentialError as error:
-            return self._pause(connection, error, started_at)
+            return self._nothing_sent(connection, error, started_at)
         except Exception:
             return Sent(Refused(bug_in(f"{connector.name}'s sign", words=False)), 0, started_at, context.clock.now())
         try:
             response = await context.transport.exchange(signed, deadline_s)
         except CredentialError as error:
-            return self._pause(connection, error, started_at)
+            return self._nothing_sent(connection, error, started_at)
         except TransportError as error:
             gate.trouble(error.what)
             return Sent(judge_failure(error), 0, started_at, context.clock.now())
@@ -163,8 +165,8 @@ class Exchanger:
                 try:
                     await self.credentials.renew(connection, credential)
                 except CredentialError as error:
-                    why = f"HTTP {response.status}: {self._paused(connection, error)}"
-                    return Sent(NotDone(why, counts=False, wait_s=5.0), response.status, started_at, ended_at)
+                    why = f"HTTP {response.status}: {self._pause(connection, error)}"
+                    return Sent(NotDone(why, counts=False, wait_s=PAUSED_S), response.status, started_at, ended_at)
                 except NotRenewed as error:
                     return Sent(NotDone(str(error), counts=False), response.status, started_at, ended_at)
                 if isinstance(verdict, NotDone):
@@ -188,10 +190,10 @@ class Exchanger:
         with contextlib.suppress(StoreError):  # the commit of what was answered meets the same store, and tells
             await self._context.store.apply(Work(self._context.work_id(), cells=(cell,)))
 
-    def _pause(self, connection: str, error: CredentialError, started_at: float) -> Sent:
-        return _kept_back(self._paused(connection, error), started_at, self._context.clock.now(), wait_s=5.0)
+    def _nothing_sent(self, connection: str, error: CredentialError, started_at: float) -> Sent:
+        return _kept_back(self._pause(connection, error), started_at, self._context.clock.now(), PAUSED_S)
 
-    def _paused(self, connection: str, error: CredentialError) -> str:
+    def _pause(self, connection: str, error: CredentialError) -> str:
         """It is, until a person acts: why, and what they can do."""
         self._context.pause(connection, error)
         self._context.signals.ring(f"paused/{connection}")

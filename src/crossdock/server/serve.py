@@ -23,7 +23,7 @@ FILES_KEPT_BACK = 256
 """File descriptors that connections may not use up: the store, the way out, the rest of the process."""
 LAST_REQUEST_S = 0.5
 """How long a kept-alive connection may bring its last request when the hub stops."""
-FREE_FROM = range(8430, 8530)
+FREE_PORTS = range(8430, 8530)
 LONGEST_SOCKET_PATH = 100
 """bytes; the system's own limit is 104 to 108"""
 
@@ -119,11 +119,11 @@ def tcp_socket(host: str, port: int) -> socket.socket:
 
 def _free_port(family: socket.AddressFamily, host: str) -> int:
     """One that can be had right now, and that nothing of ours listens on by default."""
-    for port in FREE_FROM:
+    for port in FREE_PORTS:
         with socket.socket(family, socket.SOCK_STREAM) as sock, contextlib.suppress(OSError):
             sock.bind((host, port))
             return port
-    return FREE_FROM[0]
+    return FREE_PORTS[0]
 
 
 def is_loopback(host: str) -> bool:

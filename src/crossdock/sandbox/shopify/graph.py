@@ -64,10 +64,10 @@ class Graph:
             "shop": lambda _: shop_node(self.shop, self.now),
             "currentAppInstallation": lambda _: self._installation(),
             "order": lambda _, id: self._by_id("order", id),  # noqa: A006 - an argument of the API
-            "customer": lambda _, id: self._by_id("customer", id),  # noqa: A006
-            "product": lambda _, id: self._by_id("product", id),  # noqa: A006
-            "refund": lambda _, id: self._refund(_number(id, "Refund")),  # noqa: A006
-            "node": lambda _, id: self._any(id),  # noqa: A006
+            "customer": lambda _, id: self._by_id("customer", id),  # noqa: A006 - GraphQL's
+            "product": lambda _, id: self._by_id("product", id),  # noqa: A006 - GraphQL's
+            "refund": lambda _, id: self._refund(_number(id, "Refund")),  # noqa: A006 - GraphQL's
+            "node": lambda _, id: self._any(id),  # noqa: A006 - GraphQL's
             "nodes": lambda _, ids: [self._any(one) for one in ids],
             "orders": lambda info, **arguments: self._searched("order", info, arguments),
             "customers": lambda info, **arguments: self._searched("customer", info, arguments),
@@ -75,15 +75,15 @@ class Graph:
             "ordersCount": lambda info, **arguments: self._count("order", info, arguments),
             "customersCount": lambda info, **arguments: self._count("customer", info, arguments),
             "productsCount": lambda info, **arguments: self._count("product", info, arguments),
-            "webhookSubscription": lambda _, id: self._subscription(_number(id, "WebhookSubscription")),  # noqa: A006
+            "webhookSubscription": lambda _, id: self._subscription(_number(id, "WebhookSubscription")),  # noqa: A006 - GraphQL's
             "webhookSubscriptions": lambda _, **arguments: self._subscriptions(arguments),
-            "webhookSubscriptionCreate": lambda _, topic, webhookSubscription: self._written(  # noqa: N803
+            "webhookSubscriptionCreate": lambda _, topic, webhookSubscription: self._written(  # noqa: N803 - GraphQL's
                 subscribe(self.shop, self.access, topic, webhookSubscription, self.now)
             ),
             "webhookSubscriptionUpdate": lambda _, id, webhookSubscription: self._written(  # noqa: A006, N803
                 resubscribe(self.shop, _number(id, "WebhookSubscription"), webhookSubscription, self.now)
             ),
-            "webhookSubscriptionDelete": lambda _, id: self._deleted(id),  # noqa: A006
+            "webhookSubscriptionDelete": lambda _, id: self._deleted(id),  # noqa: A006 - GraphQL's
         }
 
     def _installation(self) -> Node:

@@ -9,6 +9,7 @@ from crossdock.core.lanes import Lane
 from crossdock.core.store import Leased, Worker
 from crossdock.stores.postgres.together import columns_of
 
+# Only constants of this package are written into SQL; what comes from outside is bound.
 # ruff: noqa: S608
 
 DATABASE_TIME = "extract(epoch FROM clock_timestamp())::float8"

@@ -17,6 +17,7 @@ from crossdock.stores.facts import Facts, wanted
 from crossdock.stores.postgres.shapes import REFERENCE
 from crossdock.stores.postgres.together import ROWS, Part, columns_of
 
+# Only constants of this package are written into SQL; what comes from outside is bound.
 # ruff: noqa: S608
 
 _TRIPLE = ("text", "text", "text")

@@ -1,5 +1,6 @@
 """The named queries. What comes from outside is bound; only names of this package are written into the SQL."""
 
+# Only constants of this package are written into SQL; what comes from outside is bound.
 # ruff: noqa: S608
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from crossdock.stores.postgres.writes import COUNTS, TALLIES
 OWN_SLOT = -1
 """Of the sums: retention is nobody's neighbour."""
 
+# Only constants of this package are written into SQL; what comes from outside is bound.
 # ruff: noqa: S608
 
 WORK_IDS_S = 86_400.0

@@ -191,7 +191,7 @@ class PostgresStore:
         return await self._ask(reads.messages, ids, connection, state, limit)
 
     async def arrival(self, arrival_id: str) -> Arrival | None:
-        rows = await self._rows(f"SELECT {ARRIVAL.select} FROM arrivals WHERE id = $1", arrival_id)  # noqa: S608
+        rows = await self._rows(f"SELECT {ARRIVAL.select} FROM arrivals WHERE id = $1", arrival_id)  # noqa: S608 - constants
         return ARRIVAL.of(rows[0]) if rows else None
 
     async def record(self, message_id: str) -> PayloadRef | None:
@@ -235,16 +235,16 @@ class PostgresStore:
         return await self._ask(reads.keys_under_way, flow, keys)
 
     async def exchanges(self, batches: Sequence[str]) -> Sequence[Exchange]:
-        query = f"SELECT {EXCHANGE.select} FROM exchanges WHERE batch = ANY($1::text[]) ORDER BY seq"  # noqa: S608
+        query = f"SELECT {EXCHANGE.select} FROM exchanges WHERE batch = ANY($1::text[]) ORDER BY seq"  # noqa: S608 - constants
         return EXCHANGE.all(await self._rows(query, list(batches)))
 
     async def effects(self, delivery_ids: Sequence[str]) -> Sequence[Effect]:
-        query = f"SELECT {EFFECT.select} FROM effects WHERE delivery_id = ANY($1::text[])"  # noqa: S608
+        query = f"SELECT {EFFECT.select} FROM effects WHERE delivery_id = ANY($1::text[])"  # noqa: S608 - constants
         return EFFECT.all(await self._rows(query, list(delivery_ids)))
 
     async def attempts(self, exchange_ids: Sequence[str]) -> Sequence[Attempt]:
         query = (
-            f"SELECT {ATTEMPT.select} FROM attempts WHERE exchange_id = ANY($1::text[])"  # noqa: S608
+            f"SELECT {ATTEMPT.select} FROM attempts WHERE exchange_id = ANY($1::text[])"  # noqa: S608 - constants
             " ORDER BY started_at, number"
         )
         return ATTEMPT.all(await self._rows(query, list(exchange_ids)))
@@ -287,6 +287,6 @@ class PostgresStore:
         return {(kind, name, state): amount for kind, name, state, amount in rows}
 
     async def oldest_open(self, flow: str) -> float | None:
-        query = f"SELECT min(planned_at) FROM deliveries WHERE {reads.UNSETTLED} AND flow = $1"  # noqa: S608
+        query = f"SELECT min(planned_at) FROM deliveries WHERE {reads.UNSETTLED} AND flow = $1"  # noqa: S608 - constants
         oldest: float | None = (await self._rows(query, flow))[0][0]
         return oldest

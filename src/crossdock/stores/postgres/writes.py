@@ -28,6 +28,7 @@ from crossdock.stores.postgres.shapes import (
 )
 from crossdock.stores.postgres.together import ROWS, THROUGH, Part, Row, Rows, insert, run_together
 
+# Only constants of this package are written into SQL; what comes from outside is bound.
 # ruff: noqa: S608
 
 CHUNK_BYTES = 1 << 20

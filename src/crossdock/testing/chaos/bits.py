@@ -184,7 +184,7 @@ def _judge(ledger: Ledger, folder: Path, place: Place, whole: Life, life: Life) 
     name, byte, bit = place
     where = f"bit {bit} of byte {byte} of {name}"
     ledger.trials += 1
-    ledger.kills["bit"] += 1
+    ledger.harms["flipped bit"] += 1
     ledger.accepted += whole.effects.total()
     ledger.effects += life.effects.total()
     wrong = life.effects - whole.effects

@@ -21,7 +21,7 @@ class Campaign:
     least: int = 1
     """trials of a run, however little time there is"""
     alone: bool = False
-    """it has processes of its own, and kills those"""
+    """it has processes of its own"""
     at_once: int = 1
     """trials beside one another, of one that is `alone`; of others, as many as there are cores"""
     weight: float = 1.0
@@ -106,7 +106,7 @@ CAMPAIGNS: dict[str, Campaign] = {
 }
 LATER = {
     "F10": "brokers: with brokers",
-    "F12": "bulkhead: bench",
+    "F12": "a bulkhead: python3 dev.py bench bulkhead",
     "F14": "two-phase: with two-phase",
     "F20": "a soak of twelve hours: at night",
 }

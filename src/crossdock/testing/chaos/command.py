@@ -147,7 +147,8 @@ def plants() -> int:
 def _tell(campaign: Campaign, ledger: Ledger) -> None:
     wrong = ", ".join(f"{amount} {kind}" for kind, amount in ledger.wrong.items() if amount) or "nothing wrong"
     bound = f", so fewer than {3 / ledger.trials:.2%} of trials go wrong" if ledger.trials > 3 and ledger.clean else ""
-    amounts = f"{ledger.trials:6} trials, {ledger.kills.total():6} kills"
+    harms = "".join(f", {amount} x {kind}" for kind, amount in ledger.harms.items())
+    amounts = f"{ledger.trials:6} trials, {ledger.kills.total():6} kills{harms}"
     print(f"{campaign.name:4} {amounts}: {wrong}{bound}  ({campaign.title})", file=sys.stderr, flush=True)
     for finding in ledger.findings[:SHOWN]:
         print(f"     {finding}", file=sys.stderr)
@@ -165,8 +166,13 @@ def _points(total: Ledger) -> list[str]:
 
 
 def _figures(ledger: Ledger) -> Mapping[str, int]:
-    wrong = ledger.wrong.total()
-    return {"trials": ledger.trials, "kills": ledger.kills.total(), "accepted": ledger.accepted, "wrong": wrong}
+    return {
+        "trials": ledger.trials,
+        "kills": ledger.kills.total(),
+        "harms": ledger.harms.total(),
+        "accepted": ledger.accepted,
+        "wrong": ledger.wrong.total(),
+    }
 
 
 def _emit(figures: Mapping[str, Any], **more: Any) -> None:

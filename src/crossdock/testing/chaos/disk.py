@@ -212,7 +212,7 @@ def power_cuts(seed: int, cuts: int) -> Ledger:
                 platter.cut(Path(folder), chance)
                 asyncio.run(judge(ledger, Path(folder) / "hub.db", acknowledged, f"cut at step {number}"))
             ledger.trials += 1
-            ledger.kills["power"] += 1
+            ledger.harms["power cut"] += 1
             ledger.accepted += len(acknowledged)
     return ledger
 
@@ -236,6 +236,6 @@ def faults(seed: int, points: int) -> Ledger:
                 asyncio.run(_write(path, acknowledged.append))
             asyncio.run(judge(ledger, path, acknowledged, f"request {point} failed with {kind.__name__}"))
         ledger.trials += 1
-        ledger.kills["disk"] += 1
+        ledger.harms["disk fault"] += 1
         ledger.accepted += len(acknowledged)
     return ledger

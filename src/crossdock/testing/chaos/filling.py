@@ -94,7 +94,7 @@ def _fill(ledger: Ledger, hub: HubProcess, hog: Path, chance: random.Random) -> 
             time.sleep(LOOK_S)
     hog.unlink()
     freed_at = time.monotonic()
-    ledger.kills["full"] += refused
+    ledger.harms["full disk"] += refused
     while _asks(hub, chance) != 200:
         if time.monotonic() > freed_at + RESUMES_WITHIN_S or hub.process.poll() is not None:
             ledger.find("stuck", f"nothing is accepted {RESUMES_WITHIN_S:.0f} s after there was room again")

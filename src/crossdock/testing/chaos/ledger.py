@@ -32,15 +32,15 @@ class Ledger:
 
     trials: int = 0
     kills: Counter[str] = field(default_factory=Counter)
-    """crash point → kills there; `moment` = at no point in particular"""
+    """crash point → hubs, workers and servers killed there; `moment` = at no point in particular"""
+    harms: Counter[str] = field(default_factory=Counter)
+    """what was done to power, disk, bits or cables → how often"""
     passed: Counter[str] = field(default_factory=Counter)
     """crash point → passages"""
     accepted: int = 0
     effects: int = 0
     held: int = 0
     """unknown outcomes of a destination that offers nothing, put before a person"""
-    cuts: int = 0
-    """of a cable between machines"""
     fenced: int = 0
     """commits of a worker that had lost its place, refused"""
     set_aside: int = 0
@@ -64,7 +64,7 @@ class Ledger:
         self.accepted += other.accepted
         self.effects += other.effects
         self.held += other.held
-        self.cuts += other.cuts
+        self.harms += other.harms
         self.fenced += other.fenced
         self.set_aside += other.set_aside
         self.wrong += other.wrong
@@ -82,7 +82,7 @@ class Ledger:
             "accepted": self.accepted,
             **{kind: self.wrong[kind] for kind in NAMED},
             "held": self.held,
-            "cuts": self.cuts,
+            "harms": dict(self.harms),
             "fenced": self.fenced,
             "set_aside": self.set_aside,
             "resumed_s": round(self.resumed_s, 3),

@@ -155,7 +155,7 @@ def _flap(
                 pool.submit(_ask, ledger, name, hub, f"cut {name} {chance.random()}")
             time.sleep(max(healed_at - time.monotonic(), 0.0))
             net.heal(name, switch)
-        ledger.cuts += 1
+        ledger.harms["cut cable"] += 1
 
 
 def _ask(ledger: Ledger, name: str, hub: HubProcess, what: str) -> None:

@@ -79,7 +79,7 @@ def cuts(seed: int, amount: int = CUTS, *, flushed: bool = True) -> Ledger:
             where = f"{kind}, cut {number + 1}"
             asyncio.run(judge(ledger, at / "hub.db", acknowledged, where))
             ledger.trials += 1
-            ledger.kills["power"] += 1
+            ledger.harms["power cut"] += 1
         ledger.accepted += len(acknowledged)
     return ledger
 
