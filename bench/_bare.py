@@ -10,11 +10,11 @@ promise is kept by it.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import hashlib
 import hmac
 import json
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -136,10 +136,14 @@ class Bare:
 
 
 def main() -> None:
-    port, file, sink = (*sys.argv[1:], "", "0")[:3]
-    app = Bare(file, int(sink))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("file", nargs="?", default="")
+    parser.add_argument("sink", nargs="?", type=int, default=0)
+    wish = parser.parse_args()
+    app = Bare(wish.file, wish.sink)
     uvicorn.run(
-        app, port=int(port), log_level="critical", access_log=False, lifespan="off", http="httptools", loop="uvloop"
+        app, port=wish.port, log_level="critical", access_log=False, lifespan="off", http="httptools", loop="uvloop"
     )
 
 
