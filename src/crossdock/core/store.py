@@ -22,6 +22,9 @@ class Leased(Struct, frozen=True, gc=False):
 
     position: int
     fence: int
+    overtaken: bool = False
+    """just taken from another worker, whose time was over and who had not given it back: what it sent may be under way
+    still"""
 
 
 class Worker(Struct, frozen=True, gc=False):
@@ -59,9 +62,9 @@ class Store(Protocol):
         ...
 
     async def lease(self, lanes: Sequence[Lane], worker: str, until: float, now: float) -> Mapping[Lane, Leased]:
-        """Those of the lanes that this worker holds from now until `until` (= now: no longer); others are held
-        elsewhere. A new holder gets a higher fence. Renewing keeps the fence. A store shared by machines counts
-        `until - now` by a clock of its own."""
+        """Those of the lanes that this worker holds from now until `until`; others are held elsewhere. A new holder
+        gets a higher fence, also where it held the lane before and gave it back. Renewing keeps the fence. `until` =
+        now only gives back what is this worker's. A store shared by machines counts `until - now` by its own clock."""
         ...
 
     async def workers(self, worker: Worker, until: float, now: float) -> Sequence[Worker]:

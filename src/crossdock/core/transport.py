@@ -6,6 +6,10 @@ from typing import Protocol
 
 from crossdock.core.wire import Response, Wire
 
+STRAY_S = 10.0
+"""How long after its deadline what was sent may still be on its way: the bytes that a cut network holds up are given up
+then."""
+
 
 class Transport(Protocol):
     async def exchange(self, request: Wire, deadline_s: float) -> Response:

@@ -126,9 +126,9 @@ class Deliverer:
 
     # --- life ---------------------------------------------------------------------------------------------------
 
-    async def take(self, fences: Mapping[int, LaneFence]) -> None:
+    async def take(self, fences: Mapping[int, LaneFence], overtaken: Collection[int]) -> None:
         """These partitions are this worker's from here on, with what their last holder left open, held or dead."""
-        await recover(self._context, self.flow, fences)
+        await recover(self._context, self.flow, fences, overtaken)
         self._fences.update(fences)
         await self._take_up(fences)
 

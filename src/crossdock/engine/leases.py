@@ -26,8 +26,9 @@ RENEW_S = 2.5
 class Holder(Protocol):
     """What works on a reader's partitions beside its reading. Implemented by `deliver.Deliverer`."""
 
-    async def take(self, fences: Mapping[int, LaneFence]) -> None:
-        """After they were leased, before they are read."""
+    async def take(self, fences: Mapping[int, LaneFence], overtaken: Collection[int]) -> None:
+        """After they were leased, before they are read. `overtaken`: those whose last holder had not given them back,
+        and may be alive."""
         ...
 
     async def give_up(self, partitions: Collection[int]) -> None:
@@ -81,8 +82,7 @@ class Leases:
     async def start(self) -> None:
         """Returns with the first lanes taken up. What an earlier life of this worker held comes under a new fence."""
         lanes = [lane for reader in self._readers for lane in reader.lanes]
-        for worker in (self._context.worker, f"{self._context.worker} before"):
-            await self._lease(lanes, until=self._context.clock.now(), worker=worker)
+        await self._lease(lanes, until=self._context.clock.now())
         await self.renew()
         while self._tasks:
             await asyncio.gather(*self._tasks)
@@ -152,10 +152,10 @@ class Leases:
             wanted.update(lane for lane in reader.lanes if lane.partition in share)
         return wanted
 
-    async def _lease(self, lanes: Collection[Lane], until: float, worker: str = "") -> Mapping[Lane, Leased]:
+    async def _lease(self, lanes: Collection[Lane], until: float) -> Mapping[Lane, Leased]:
         ordered = sorted(lanes, key=lambda lane: (lane.reader, lane.stream, lane.partition))
         now = self._context.clock.now()
-        return await self._context.store.lease(ordered, worker or self._context.worker, until, min(now, until))
+        return await self._context.store.lease(ordered, self._context.worker, until, min(now, until))
 
     def _compare(self, reader: _Reader, leased: Mapping[Lane, Leased], stood: Mapping[Lane, int]) -> None:
         """What this reader has lost since, what it has gained, and where it was set back."""
@@ -189,7 +189,10 @@ class Leases:
         async with reader.turn:
             gained = {lane: one for lane, one in gained.items() if self._leased.get(lane) is one}
             if reader.holder is not None:
-                await reader.holder.take({lane.partition: LaneFence(lane, one.fence) for lane, one in gained.items()})
+                await reader.holder.take(
+                    {lane.partition: LaneFence(lane, one.fence) for lane, one in gained.items()},
+                    {lane.partition for lane, one in gained.items() if one.overtaken},
+                )
             for lane, one in gained.items():
                 if self._leased.get(lane) is one:
                     self._taking.discard(lane)

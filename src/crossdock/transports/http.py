@@ -21,6 +21,7 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response as Answer
 
 from crossdock.core.errors import TransportError
+from crossdock.core.transport import STRAY_S
 from crossdock.core.wire import Http, Response, Wire
 from crossdock.transports.egress import EgressGuard
 
@@ -188,6 +189,7 @@ class HttpTransport:
             .pool_max_idle_per_host(self._connections_per_host)
             .pool_idle_timeout(timedelta(seconds=IDLE_S))
             .connect_timeout(timedelta(seconds=self._connect_timeout_s))
+            .tcp_user_timeout(timedelta(seconds=STRAY_S))
             .resolve(host, address, 0)
         )  # fmt: skip
         for pem in self._roots_pem:

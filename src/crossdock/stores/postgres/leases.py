@@ -19,13 +19,15 @@ FORGOTTEN_S = 3600.0
 
 _WISH = "unnest($1::text[], $2::text[], $3::smallint[]) AS wish (reader, stream, partition)"
 _CHANGED = "RETURNING lanes.reader, lanes.stream, lanes.partition, lanes.position, lanes.fence"
-_KEEP = (
+_MINE = (
     f"WITH mine AS MATERIALIZED (SELECT lanes.* FROM {_WISH} JOIN lanes USING (reader, stream, partition)"
     "  WHERE worker = $4 ORDER BY reader, stream, partition FOR NO KEY UPDATE OF lanes)"
-    " UPDATE lanes SET until = {time} + $5::float8 FROM mine"
+    " UPDATE lanes SET {change} FROM mine"
     " WHERE (lanes.reader, lanes.stream, lanes.partition) = (mine.reader, mine.stream, mine.partition)"
-    f" AND lanes.worker = $4 {_CHANGED}"
+    " AND lanes.worker = $4"
 )
+_GIVE_BACK = _MINE.format(change="worker = '', until = {time}")
+_KEEP = f"{_MINE.format(change='until = {time} + $5::float8')} {_CHANGED}, false"
 _TAKE = (
     "WITH time AS MATERIALIZED (SELECT {time} AS now), free AS MATERIALIZED ("
     f" SELECT lanes.* FROM {_WISH} JOIN lanes USING (reader, stream, partition)"
@@ -33,12 +35,12 @@ _TAKE = (
     "  ORDER BY reader, stream, partition FOR UPDATE OF lanes),"
     " taken AS (UPDATE lanes SET worker = $4, until = now + $5::float8, fence = lanes.fence + 1 FROM free, time"
     "  WHERE (lanes.reader, lanes.stream, lanes.partition) = (free.reader, free.stream, free.partition)"
-    f" {_CHANGED}),"
+    f" {_CHANGED}, free.worker <> ''),"
     " made AS (INSERT INTO lanes (reader, stream, partition, position, fence, worker, until)"
     f"  SELECT wish.*, 0, 1, $4, now + $5::float8 FROM {_WISH}, time"
     "   WHERE NOT EXISTS (SELECT FROM lanes WHERE (lanes.reader, lanes.stream, lanes.partition)"
     "    = (wish.reader, wish.stream, wish.partition))"
-    f"  ON CONFLICT DO NOTHING {_CHANGED})"
+    f"  ON CONFLICT DO NOTHING {_CHANGED}, false)"
     " SELECT * FROM taken UNION ALL SELECT * FROM made"
 )
 
@@ -54,11 +56,15 @@ async def lease(connection: Any, lanes: Sequence[Lane], worker: str, for_s: floa
     columns = columns_of(sorted((lane.reader, lane.stream, lane.partition) for lane in lanes))
     if not columns:
         return {}
+    if for_s <= 0:
+        await connection.execute(_GIVE_BACK.format(time=time), *columns, worker)
+        return {}
     leased: dict[Lane, Leased] = {}
     for query in (_KEEP, _TAKE):
         rows = await connection.fetch(query.format(time=time), *columns, worker, for_s)
         leased |= {
-            Lane(reader, stream, place): Leased(position, fence) for reader, stream, place, position, fence in rows
+            Lane(reader, stream, place): Leased(position, fence, overtaken)
+            for reader, stream, place, position, fence, overtaken in rows
         }
         if len(leased) == len(columns[0]):
             break

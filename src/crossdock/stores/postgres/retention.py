@@ -67,7 +67,7 @@ async def _prune_events(connection: Any, before: float, limit: int) -> int:
     rows = await connection.fetch(
         "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE appended_at < $1"
         " AND number <= coalesce((SELECT min(position) FROM lanes WHERE stream = 'events'"
-        "  AND lanes.partition = events.partition AND (until >= $1 OR worker = '')), number)"
+        "  AND lanes.partition = events.partition AND (until >= $1 OR until = 0)), number)"
         f" AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id AND {UNSETTLED})"
         " ORDER BY partition, number LIMIT $2) RETURNING id",
         before,

@@ -13,6 +13,7 @@ from crossdock.stores.sqlite.bulk import Bulk
 from crossdock.stores.sqlite.writer import Writer
 
 _HELD = "SELECT json_group_array(json_array(reader, stream, partition, worker, until)) FROM lanes"
+_GIVE_BACK = "UPDATE lanes SET worker = '', until = ? WHERE worker = ? AND (reader, stream, partition) = (?, ?, ?)"
 _TAKE = Bulk(
     "INSERT INTO lanes (reader, stream, partition, position, fence, worker, until) VALUES {rows}"
     " ON CONFLICT DO UPDATE SET fence = excluded.fence, worker = excluded.worker, until = excluded.until",
@@ -24,6 +25,9 @@ def lease(
     cursor: apsw.Cursor, writer: Writer, lanes: Sequence[Lane], worker: str, until: float, now: float
 ) -> Mapping[Lane, Leased]:
     """All in one statement to look and few to take: a hub renews hundreds of lanes at once."""
+    if until <= now:
+        cursor.executemany(_GIVE_BACK, [(now, worker, lane.reader, lane.stream, lane.partition) for lane in lanes])
+        return {}
     (known,) = cursor.execute(_HELD)
     held = {
         (reader, stream, place): (holder, end) for reader, stream, place, holder, end in msgspec.json.decode(*known)
@@ -34,7 +38,7 @@ def lease(
         if holder not in ("", worker) and held_until > now:
             continue
         position, fence = writer.lanes.get(lane, (0, 0))
-        leased[lane] = Leased(position, fence if holder == worker else fence + 1)
+        leased[lane] = Leased(position, fence if holder == worker else fence + 1, holder not in ("", worker))
     _TAKE.run(
         cursor,
         [

@@ -94,7 +94,7 @@ def _prune_events(cursor: apsw.Cursor, _: Writer, before: float, limit: int) -> 
     """Not before every reader of the last while has read them, nor while a delivery of theirs is unsettled."""
     read_up_to = dict(
         cursor.execute(
-            "SELECT partition, min(position) FROM lanes WHERE stream = ? AND (until >= ? OR worker = '')"
+            "SELECT partition, min(position) FROM lanes WHERE stream = ? AND (until >= ? OR until = 0)"
             " GROUP BY partition",
             (STREAM, before),
         )

@@ -51,6 +51,8 @@ class FarEnd:
         """value → how often something was asked for it"""
         self.other_bytes: list[str] = []
         """values that came twice under one key with different bytes"""
+        self.dawdles = False
+        """what it is asked at this moment it carries out at any time within the deadline"""
         self.unauthorised = 0
         self.intended: Callable[[Http], bool] = lambda _: True
         """whether an intent was committed for a request before it came"""
@@ -89,6 +91,8 @@ class FarEnd:
 
     async def _serve(self, request: Http, host: str, path: str, fault: Fault | None, deadline_s: float) -> Response:
         await asyncio.sleep(self.weather.latency_s())
+        if self.dawdles:
+            await asyncio.sleep(self._chance.random() * deadline_s)
         if fault is Fault.LATE and host not in UNGUARDED:
             await asyncio.sleep(deadline_s + LATE_S)
         early = self._spoilt_before(fault)

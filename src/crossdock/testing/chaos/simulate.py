@@ -28,7 +28,7 @@ from crossdock.testing.chaos.recorder import Recorder
 from crossdock.testing.chaos.traffic import Said, Traffic
 from crossdock.testing.chaos.verdict import judge, judge_books
 from crossdock.testing.chaos.weather import Fault, Weather
-from crossdock.testing.chaos.world import DEADLINE_S, LONG_S, Safe, World
+from crossdock.testing.chaos.world import LONG_S, Safe, World
 from crossdock.testing.stage import SIGNED_WITH, Tally
 from crossdock.testing.virtual_clock import VirtualClock, run_virtually
 
@@ -57,6 +57,8 @@ class Simulation:
         self.traffic = Traffic.of(chance)
         self.far = FarEnd(Weather.of(chance), chance)
         self.world = World.of(chance, polls=bool(self.traffic.rows), forgets=not zombies)
+        if zombies:
+            self.world.deadline_s = 3 * LEASE_S
         if self.world.forgets:
             self.traffic.repeat = self.traffic.conflict = 0.0
         if chance.random() < 0.3:
@@ -142,11 +144,15 @@ class Simulation:
         await self._end()
 
     async def _zombie_life(self) -> None:
-        """A hub stands still until another one has taken its place, and then goes on as if nothing had been."""
+        """A hub stands still until another one has taken its place, and then goes on as if nothing had been. What it
+        had sent by then may land at any time within its deadline, long after its lease."""
         old = Life()
         with contextlib.suppress(StoreError):
             await self._begin(old)
         await asyncio.sleep(self.chance.random() * 3.0)
+        self.far.dawdles = True
+        await asyncio.sleep(self.chance.random())
+        self.far.dawdles = False
         old.stand_still()
         self.up.clear()
         await asyncio.sleep(LEASE_S + 1.0)
@@ -235,7 +241,7 @@ class Simulation:
         self._busy = 0.0
         await asyncio.gather(*senders)
         if Fault.LATE in self.far.weather.kinds:
-            await asyncio.sleep(2 * DEADLINE_S)  # a person who looks sees all that is still under way
+            await asyncio.sleep(2 * self.world.deadline_s)  # a person who looks sees all that is still under way
         if self.chance.random() < 0.05:
             await self._end()  # who looks at it later finds a hub that will die of one of her acts
             await self._begin_surely(Life(("replay.generation", 1), self._pass))

@@ -27,6 +27,7 @@ class World:
     """destination → its `collapse`"""
     kept: Mapping[str, float]
     polls: bool = False
+    deadline_s: float = DEADLINE_S
     edition: int = 0
     """of the maps: somebody may edit the project between two lives"""
 
@@ -70,7 +71,7 @@ class World:
             retry=RetryPolicy(attempts=6, max_delay_s=20.0),
             collapse=cast(Any, self.hosts[host]),
             begin="beginning",
-            deadline_s=DEADLINE_S,
+            deadline_s=self.deadline_s,
         )
 
 
