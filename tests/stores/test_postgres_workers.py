@@ -12,7 +12,7 @@ import structlog
 
 from crossdock.core.errors import NotNow, StoreError
 from crossdock.core.lanes import lanes_of
-from crossdock.core.states import DeliveryState
+from crossdock.core.states import DeliveryState, MessageState
 from crossdock.core.store import Store, Worker
 from crossdock.core.work import CellWrite, Claim, Committed, Count, CrossReferenceAbsent, LaneFence, Position, Work
 from crossdock.stores.postgres import PostgresStore, committer, opening, outage
@@ -177,6 +177,23 @@ async def test_the_same_work_at_two_workers_is_applied_once(workers: list[Store]
     answers = await asyncio.gather(*(worker.apply(work) for work in works for worker in workers))
     assert all(isinstance(answer, Committed) for answer in answers)
     assert await workers[0].counts() == {("f", "n"): 20}
+
+
+async def test_retention_that_the_server_gives_up_in_a_deadlock_is_tried_again(
+    workers: list[PostgresStore], url: str
+) -> None:
+    old = a.message("1", state=MessageState.NORMALISED)
+    await commit(workers[0], "w", messages=(old,))
+    other = await asyncpg.connect(url)
+    async with other.transaction():
+        await other.execute(f"SELECT 1 FROM {opening.SCHEMA}.messages FOR UPDATE")
+        pruning = asyncio.create_task(workers[0].prune({"messages": old.received_at + 1.0}, 10))
+        await somebody_waits(url)
+        # Who waited first is given up: that is retention.
+        await other.execute("SELECT pg_advisory_xact_lock($1)", opening.LOCK)
+        assert not pruning.done()
+    await other.close()
+    assert await pruning == {"messages": 1}
 
 
 # --- leases -------------------------------------------------------------------------------------------------------

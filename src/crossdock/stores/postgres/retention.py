@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from crossdock.stores.postgres.opening import LOCK
@@ -22,16 +22,16 @@ WORK_IDS_S = 86_400.0
 _WAITS = "state IN ('received', 'quarantined') AND state <> 'normalised'"
 
 
-async def prune(connection: Any, before: Mapping[str, float], limit: int, now: float) -> dict[str, int]:
-    removed: dict[str, int] = {}
-    for kind, instant in before.items():
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-            removed[kind] = await _KINDS[kind](connection, instant, limit)
+async def prune(connection: Any, kind: str, before: float, limit: int) -> int:
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        return await _KINDS[kind](connection, before, limit)
+
+
+async def forget_works(connection: Any, now: float, limit: int) -> None:
     await connection.execute(
         "DELETE FROM works WHERE id IN (SELECT id FROM works WHERE applied_at < $1 LIMIT $2)", now - WORK_IDS_S, limit
     )
-    return removed
 
 
 async def _prune_payloads(connection: Any, before: float, limit: int) -> int:

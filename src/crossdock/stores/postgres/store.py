@@ -19,12 +19,12 @@ from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Entity, NotCommitted, Work
 from crossdock.core.xref import CrossReference
 from crossdock.stores.postgres import leases, reads
-from crossdock.stores.postgres.committer import ANSWERS_WITHIN_S, Committer
+from crossdock.stores.postgres.committer import ANSWERS_WITHIN_S, RACES, Committer
 from crossdock.stores.postgres.gathering import Gathering
 from crossdock.stores.postgres.herald import Herald
 from crossdock.stores.postgres.opening import connect, connect_alone, driver
 from crossdock.stores.postgres.outage import AWAY, OUTAGE_S, Outage, is_lost
-from crossdock.stores.postgres.retention import prune
+from crossdock.stores.postgres.retention import forget_works, prune
 from crossdock.stores.postgres.shapes import ARRIVAL, ATTEMPT, EFFECT, EXCHANGE, ref_of
 from crossdock.stores.steady import steady_clock
 
@@ -71,15 +71,22 @@ class PostgresStore:
             raise StoreError("the store is closed")
 
     async def _ask(self, query: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A lost server is waited for. Raises StoreError."""
+        """A lost server is waited for, and what it gave up in favour of somebody else's transaction is asked again.
+        Raises StoreError."""
         self._refuse_when_closed()
         asyncpg = driver()
         pool = await self._opened()
         outage: Outage | None = None
+        races = 0
         while True:
             try:
                 async with pool.acquire() as connection:
                     return await query(connection, *args, **kwargs)
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+                races += 1
+                if races == RACES:
+                    raise StoreError(f"PostgreSQL cannot answer: {error}") from error
+                continue
             except Exception as error:
                 if not is_lost(error):
                     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
@@ -157,7 +164,9 @@ class PostgresStore:
         self._herald.hear(told)
 
     async def prune(self, before: Mapping[str, float], limit: int) -> Mapping[str, int]:
-        return await self._ask(prune, before, limit, self._now())
+        removed = {kind: await self._ask(prune, kind, instant, limit) for kind, instant in before.items()}
+        await self._ask(forget_works, self._now(), limit)
+        return removed
 
     # --- reads --------------------------------------------------------------------------------------------------
 
