@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import structlog
 
-from crossdock.core.errors import NotNow, StoreError
+from crossdock.core.errors import NotNow, StoreError, StoreLost
 from crossdock.core.lanes import lanes_of
 from crossdock.core.states import DeliveryState, MessageState
 from crossdock.core.store import Store, Worker
@@ -194,6 +194,29 @@ async def test_retention_that_the_server_gives_up_in_a_deadlock_is_tried_again(
         assert not pruning.done()
     await other.close()
     assert await pruning == {"messages": 1}
+
+
+@pytest.mark.parametrize("queued", [1, 3])
+async def test_nobody_waits_for_a_committer_that_ended_for_want_of_memory(
+    url: str, monkeypatch: pytest.MonkeyPatch, queued: int
+) -> None:
+    def short(*_: object) -> object:
+        raise MemoryError
+
+    store = PostgresStore(url)
+    await commit(store, "before")
+    monkeypatch.setattr(committer.Committer, "_commit", short)
+    asked = [store.apply(Work(f"late {number}")) for number in range(queued)]
+    answers = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 10)
+    assert all(isinstance(answer, StoreLost) for answer in answers)
+    with pytest.raises(StoreLost, match="MemoryError"):
+        await store.apply(Work("later"))
+    assert "MemoryError" in await store.refusal()
+    await store.close()
+    monkeypatch.undo()
+    again = PostgresStore(url)
+    await commit(again, "after")
+    await again.close()
 
 
 # --- leases -------------------------------------------------------------------------------------------------------

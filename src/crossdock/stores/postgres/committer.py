@@ -2,7 +2,8 @@
 
 Workers commit beside one another: a group locks the rows that it was decided on, and takes its numbers from the heads
 last (docs/decisions/0006). Where two collide, the second is decided again. Where the server is lost, the group is
-applied again when it is back: whether it had been committed is told by the ids of its Works.
+applied again when it is back: whether it had been committed is told by the ids of its Works. Should the task that
+commits come to an end, for want of memory, nobody waits for it: StoreLost.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import structlog
 from msgspec.structs import replace
 
 from crossdock.core import crash
-from crossdock.core.errors import NotNow, StoreError
+from crossdock.core.errors import NotNow, StoreError, StoreLost
 from crossdock.core.event import STREAM
 from crossdock.core.work import Committed, LaneFence, NotCommitted, Work
 from crossdock.stores.batch import Batch, Changes
@@ -61,7 +62,10 @@ class Committer:
         self._slot = slot
         self._arrivals: deque[Waiting] = deque()
         self._others: deque[Waiting] = deque()
+        self._taken: list[Waiting] = []
+        """what is being written"""
         self._running: asyncio.Task[None] | None = None
+        self._lost: StoreLost | None = None
         self._outage: Outage | None = None
         self._closing = False
         self.workers = 1
@@ -71,12 +75,16 @@ class Committer:
         """of the last group, and when it began"""
 
     @property
-    def away(self) -> NotNow | None:
+    def away(self) -> NotNow | StoreLost | None:
         """What arrivals are told; None = they are taken."""
+        if self._lost is not None:
+            return self._lost
         outage = self._outage
         return outage.not_now() if outage is not None and outage.lasted_s > ARRIVALS_WAIT_S else None
 
     async def apply(self, work: Work) -> Committed | NotCommitted:
+        if self._lost is not None:
+            raise self._lost
         if work.arrivals and (away := self.away) is not None:
             raise away
         future: asyncio.Future[Committed | NotCommitted] = asyncio.get_running_loop().create_future()
@@ -92,11 +100,24 @@ class Committer:
             await self._running
 
     async def _run(self) -> None:
+        try:
+            await self._serve()
+        except Exception as error:
+            self._lost = StoreLost(
+                f"the store's writer ended: {type(error).__name__}",
+                hint="Start the hub again, with more memory: what was acknowledged is there.",
+            )
+            self._lost.__cause__ = error
+            for _, future in [*self._taken, *self._arrivals, *self._others]:
+                _tell(future, self._lost)
+
+    async def _serve(self) -> None:
         while self._arrivals or self._others or self._looks_for_the_server:
             await self._gather()
             reserved = min(len(self._others), OTHERS)
             group = [self._arrivals.popleft() for _ in range(min(len(self._arrivals), GROUP - reserved))]
             group += [self._others.popleft() for _ in range(min(len(self._others), GROUP - len(group)))]
+            self._taken = group
             self._began_at, self._amount = asyncio.get_running_loop().time(), len(group)
             await self._answer(group)
 
