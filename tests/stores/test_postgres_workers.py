@@ -246,7 +246,7 @@ async def test_a_lane_is_not_taken_over_amid_a_commit_that_holds_by_its_fence(
     workers: list[PostgresStore], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lane = a.lane(3)
-    held = (await workers[0].lease([lane], "one", 0.0, 0.0))[lane]
+    held = (await workers[0].lease([lane], "one", 1e-6, 0.0))[lane]
     late = Late(monkeypatch, "late")
     first = asyncio.create_task(
         commit(workers[0], "late", guards=(LaneFence(lane, held.fence),), counts=(Count("f", "n", 1),))
