@@ -177,3 +177,17 @@ async def test_nobody_waits_for_a_writer_that_ended_for_want_of_memory(
     again = SqliteStore(tmp_path / "hub.db")
     await commit(again, "after")
     await again.close()
+
+
+async def test_who_ran_out_of_memory_is_told_of_memory_and_not_of_the_disk(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "hub.db")
+    await commit(store, "before")
+    limit = apsw.hard_heap_limit(apsw.memory_used() + 100_000)
+    try:
+        with pytest.raises(StoreLost, match="out of memory") as lost:
+            await store.apply(Work("large", payloads=(a.payload("1", b"x" * 5_000_000),)))
+    finally:
+        apsw.hard_heap_limit(limit)
+    assert "more memory" in lost.value.hint
+    assert "disk" not in lost.value.hint
+    await store.close()

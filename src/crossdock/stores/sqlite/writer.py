@@ -129,9 +129,10 @@ class Writer:
     def _lose(self, error: apsw.Error) -> StoreLost:
         # Closing would flush the file once more, and a success then would prove nothing.
         self._keep_log()
+        cure = "Give the hub more memory" if _is_want_of_memory(error) else "Mend the disk"
         self._lost = damage(self._path, error) or StoreLost(
             f"{self._path} can no longer be written: {error}",
-            hint="Nothing more is accepted. Mend the disk, then start the hub again: what was acknowledged is there.",
+            hint=f"Nothing more is accepted. {cure}, then start the hub again: what was acknowledged is there.",
         )
         return self._lost
 
@@ -166,3 +167,7 @@ class Writer:
 def _no_room_for_index(error: apsw.Error) -> bool:
     """The log's index in shared memory could not grow: nothing of the transaction was written."""
     return getattr(error, "extendedresult", 0) in {apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP}
+
+
+def _is_want_of_memory(error: apsw.Error) -> bool:
+    return isinstance(error, apsw.NoMemError) or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_NOMEM
