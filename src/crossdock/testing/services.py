@@ -33,9 +33,9 @@ class Missing(Exception):
 
 class Postgres:
     """A server of one's own. `durable`: with fsync, as in production; tests mostly do without. `listen`: addresses of
-    this machine on which it is heard, too, and believes everybody."""
+    this machine on which it is heard, too, and believes everybody. `connections`: how many it has for all."""
 
-    def __init__(self, *, durable: bool = False, listen: Sequence[str] = ()) -> None:
+    def __init__(self, *, durable: bool = False, listen: Sequence[str] = (), connections: int = 200) -> None:
         """Makes its folder and its cluster. Raises Missing."""
         self._programs = _programs()
         self._user = _unprivileged()
@@ -43,7 +43,9 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self._listen = listen
-        self._options = [] if durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
+        self._options = ["-c", f"max_connections={connections}"]
+        if not durable:
+            self._options += ["-c", "fsync=off", "-c", "full_page_writes=off"]
         self.url = f"postgresql://hub@/postgres?host={self._folder}"
         try:
             if self._user is not None:
@@ -70,7 +72,7 @@ class Postgres:
         command += ["-c", f"listen_addresses={','.join(self._listen)}"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "-c", "max_connections=200", *self._options],
+                [*command, *self._options],
                 cwd=self._folder,
                 user=self._user,
                 stdout=log,

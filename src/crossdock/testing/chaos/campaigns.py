@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crossdock.testing.chaos import bits, disk, filling, kills, memory, partitions, power, upgrades, workers
+from crossdock.testing.chaos import bits, disk, filling, kills, memory, outages, partitions, power, upgrades, workers
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.simulate import Simulation, simulate
 from crossdock.testing.chaos.weather import Fault
@@ -93,7 +93,7 @@ CAMPAIGNS: dict[str, Campaign] = {
             "F8", "workers cut off from database or sink", partitions.partitions, alone=True, lacks=partitions.lacks
         ),
         Campaign("F9", "wall clock jumps of up to 48 hours", _clocks, least=30),
-        Campaign("F11", "PostgreSQL fails under several workers", workers.outages, 1, True, 2, 4.0, workers.lacks),
+        Campaign("F11", "PostgreSQL fails under several workers", outages.outages, 1, True, 2, 4.0, workers.lacks),
         Campaign("F13", "token renewal, with kills around it", _tokens, least=30),
         Campaign("F15", "a hub that stands still until another has its place", _zombies, least=30),
         Campaign("F17", "any steps in any order, against a model", _steps, weight=2.0),

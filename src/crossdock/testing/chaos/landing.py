@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,6 +73,8 @@ class Senders:
         self._next = 0
         self.accepted: dict[int, list[str]] = {}
         """person → addresses, in the order of acceptance"""
+        self.statuses: Counter[int] = Counter()
+        """what was answered; 0 = nothing"""
         self.refused: set[int] = set()
         """persons whom the destinations will not take"""
 
@@ -101,7 +104,9 @@ class Senders:
     def _line(self, hub: HubProcess, line: list[tuple[int, bytes]]) -> None:
         while line:
             person, body = line[0]
-            if hub.post(body) != 200:
+            status = hub.post(body)
+            self.statuses[status] += 1
+            if status != 200:
                 return
             said = self.accepted.setdefault(person, [])
             said.append(f"p{person}.{len(said)}@example.com")

@@ -19,6 +19,7 @@ WRONG: dict[str, str] = {
     "flipped": "moved out of a final state",
     "storms": "asked for far too often",
     "lockouts": "a token used up that had a successor",
+    "failed": "answered by neither 2xx nor 503",
     "ended": "the hub ended itself",
     "broken": "the suite itself fell over",
 }
@@ -34,7 +35,7 @@ class Ledger:
     kills: Counter[str] = field(default_factory=Counter)
     """crash point → hubs, workers and servers killed there; `moment` = at no point in particular"""
     harms: Counter[str] = field(default_factory=Counter)
-    """what was done to power, disk, bits or cables → how often"""
+    """what was done to power, disk, bits, cables, connections or workers → how often"""
     passed: Counter[str] = field(default_factory=Counter)
     """crash point → passages"""
     accepted: int = 0
@@ -50,7 +51,7 @@ class Ledger:
     """a sentence each"""
     virtual_s: float = 0.0
     resumed_s: float = 0.0
-    """the longest until a hub accepted again, once its full disk had room"""
+    """the longest until a hub accepted again, once its disk had room, or its database was there"""
 
     def find(self, kind: str, what: str, amount: int = 1) -> None:
         assert kind in WRONG

@@ -1,4 +1,4 @@
-"""Several workers of one hub on PostgreSQL, under load: workers are killed, or the server is."""
+"""Several workers of one hub on PostgreSQL, under load that does not end while something is done to them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import os
 import random
 import signal
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 from crossdock.testing.chaos.kills import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
@@ -23,10 +24,14 @@ from crossdock.testing.live import HubProcess
 from crossdock.testing.services import Missing, Postgres
 
 KILLS = 6
-PERSONS = 40
-"""New ones for each kill."""
-Harm = Callable[[HubProcess, Postgres, random.Random], str]
-"""Does something bad; its name."""
+WORKERS = (2, 4)
+CALM_S = (0.1, 1.5)
+PERSONS = 8
+"""New ones each time that somebody sends."""
+PAUSE_S = 0.1
+TROUBLE = (0.0, 0.1, 0.2)
+ENDS_WITHIN_S = 60.0
+ENDED = "a worker ended; it is started again"
 
 
 @functools.cache
@@ -41,53 +46,71 @@ def lacks() -> str:
 
 def killed(seed: int) -> Ledger:
     """One worker at a time, with SIGKILL."""
-    return _trial(random.Random(f"worker/{seed}"), _kill_a_worker)  # noqa: S311 - the seed is the point
+    chance = random.Random(f"worker/{seed}")  # noqa: S311 - the seed is the point
+    with Postgres() as server, Trial(chance, server, may_end=True) as trial:
+        for _ in range(KILLS):
+            trial.calm()
+            if workers := trial.workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(chance.choice(workers), signal.SIGKILL)
+                    trial.ledger.kills["worker"] += 1
+    return trial.ledger
 
 
-def outages(seed: int) -> Ledger:
-    """The server, as if its machine had failed; it starts again, and recovers."""
-    return _trial(random.Random(f"server/{seed}"), _fail_the_server)  # noqa: S311 - the seed is the point
+class Trial:
+    """A hub, its senders and its destinations. Where the block ends, the workers end, another hub finishes what they
+    have left, and it is judged. `may_end`: that workers end by then is what was wanted."""
 
+    def __init__(self, chance: random.Random, server: Postgres, *, may_end: bool = False) -> None:
+        self.ledger = Ledger(trials=1)
+        self.chance = chance
+        self.senders = Senders(chance)
+        self._server = server
+        self._may_end = may_end
+        self._over = threading.Event()
+        self._stack = contextlib.ExitStack()
 
-def _kill_a_worker(hub: HubProcess, _: Postgres, chance: random.Random) -> str:
-    pid = hub.process.pid
-    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    if workers:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(chance.choice(workers)), signal.SIGKILL)
-    return "worker" if workers else ""
+    def __enter__(self) -> Self:
+        with self._stack:
+            enter = self._stack.enter_context
+            self.there = enter(oracle(self.chance, FLOWS))
+            self._project = project_of(
+                Path(enter(tempfile.TemporaryDirectory())) / "p", self.there.urls, self._server.url
+            )
+            self.hub = enter(HubProcess(self._project, "--workers", str(self.chance.choice(WORKERS))))
+            self._sending: Future[None] = enter(ThreadPoolExecutor(1)).submit(self._send)
+            self._stack.callback(self._over.set)
+            self._stack = self._stack.pop_all()
+        return self
 
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._stack:
+            if kind is None:
+                self._end()
 
-def _fail_the_server(_: HubProcess, server: Postgres, chance: random.Random) -> str:
-    server.stop(signal.SIGQUIT)
-    time.sleep(chance.random())
-    server.start()
-    return "server"
+    @property
+    def workers(self) -> list[int]:
+        """Their process ids."""
+        pid = self.hub.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
+    def calm(self) -> None:
+        """For a while nothing is done to the workers; then the destinations behave otherwise than before."""
+        time.sleep(self.chance.uniform(*CALM_S))
+        self.there.trouble = self.chance.choice(TROUBLE)
 
-def _trial(chance: random.Random, harm: Harm) -> Ledger:
-    ledger = Ledger(trials=1)
-    senders = Senders(chance)
-    with (
-        Postgres(durable=harm is _fail_the_server) as server,
-        oracle(chance, FLOWS) as there,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        project = project_of(Path(folder) / "p", there.urls, server.url)
-        with HubProcess(project, "--workers", str(chance.choice((2, 4)))) as hub:
-            for _ in range(KILLS):
-                there.trouble = chance.choice((0.0, 0.1, 0.2))
-                senders.more(PERSONS)
-                with ThreadPoolExecutor(1) as pool:
-                    sending = pool.submit(senders.send_to, hub)
-                    time.sleep(chance.uniform(0.1, 1.5))
-                    done = harm(hub, server, chance)
-                    sending.result()
-                if done:
-                    ledger.kills[done] += 1
-            there.trouble = 0.0
-            hub.process.terminate()
-            hub.process.wait(30.0)
-        finish(ledger, project, senders)
-        asyncio.run(judge(ledger, project, senders, there))
-    return ledger
+    def _send(self) -> None:
+        while not self._over.wait(PAUSE_S):
+            self.senders.more(PERSONS)
+            self.senders.send_to(self.hub)
+
+    def _end(self) -> None:
+        self._over.set()
+        self._sending.result()
+        self.there.trouble = 0.0
+        self.hub.process.terminate()
+        code = self.hub.process.wait(ENDS_WITHIN_S)
+        if code != 0 or (ENDED in self.hub.log and not self._may_end):
+            self.ledger.find("ended", f"the workers ended with {code}: {self.hub.log[-500:]}")
+        finish(self.ledger, self._project, self.senders)
+        asyncio.run(judge(self.ledger, self._project, self.senders, self.there))
