@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from crossdock.core.merge import Shared, State, explain, hear, wants, will_write, wrote
+from crossdock.core.merge import MOST, Shared, State, explain, hear, wants, will_write, wrote
 
 A, B = "quickbooks", "hubspot"
 OWNER: Mapping[str, str] = {"tax_id": A, "phone": B}
@@ -231,3 +231,18 @@ def test_until_its_owner_has_told_of_it_a_field_is_anybodys() -> None:
     assert then.shared.fields == {"tax_id": "T2", "phone": "P1"}
     assert wants(then, B, A)
     assert not wants(then, A, A), "it never shows a phone: it is not asked to have one back"
+
+
+@pytest.mark.parametrize("versions", [True, False])
+def test_g28_of_many_writes_none_is_a_users_change_when_they_are_told_of_at_last(versions: bool) -> None:
+    shared = Shared(fields=dict(START), there={A: State(dict(START)), B: State(dict(START))})
+    records = [{**START, "name": f"N{number}"} for number in range(1, MOST + 1)]
+    for number, record in enumerate(records, start=1):
+        shared = hear(shared, OWNER, A, record).shared
+        shared = wrote(will_write(shared, B), B, record, record, f"{number:04}" if versions else "")
+    for number, record in enumerate(records, start=1):
+        heard = hear(shared, OWNER, B, record, f"{number:04}" if versions else "")
+        assert not heard.news
+        shared = heard.shared
+    assert shared.ours[B] == ()
+    assert shared.fields == records[-1]

@@ -80,6 +80,9 @@ class Systems:
     def __init__(self, spells: Callable[[str, str], str] = lambda place, text: text) -> None:
         self.records: dict[str, dict[str, dict[str, Any]]] = {BOOKS: {}, LEADS: {}}
         self.notices: list[tuple[str, bytes]] = []
+        self.silent = ""
+        """a place whose notices are held back"""
+        self.held: list[tuple[str, bytes]] = []
         self.writes = 0
         self.spells = spells
 
@@ -100,7 +103,7 @@ class Systems:
         record = {**before, **said, "about": name, "version": before["version"] + 1}
         self.records[place][name] = record
         notice = {**record, "topic": "thing", "id": f"{place}-{name}-{record['version']}"}
-        self.notices.append((place, json.encode(notice)))
+        (self.held if place == self.silent else self.notices).append((place, json.encode(notice)))
         return record
 
     def values(self, place: str) -> dict[str, Any]:
@@ -265,6 +268,26 @@ def test_g28_two_systems_that_undo_each_other_are_stopped() -> None:
     on_stage(play, {}, Robot())
 
 
+@pytest.mark.parametrize("late_s", [0.0, 120.0])
+def test_g28_what_the_hub_wrote_many_times_before_the_first_is_told_of_is_nobodys_edit(late_s: float) -> None:
+    """The sales system's notices come late, all at once."""
+
+    async def play(here: Stage, there: Systems) -> None:
+        there.silent = LEADS
+        for number in range(1, 13):
+            there.change(BOOKS, "c1", {"name": f"N{number}"})
+            await rests(here, there)
+        writes = there.writes
+        await here.clock.sleep(late_s)
+        there.silent, there.notices = "", there.held
+        await rests(here, there)
+        assert there.values(BOOKS)["name"] == there.values(LEADS)["name"] == "N12"
+        assert there.writes == writes
+        assert not await here.store.messages(connection=LEADS, state=MessageState.QUARANTINED)
+
+    on_stage(play)
+
+
 async def noted(here: Stage, place: str) -> tuple[int, list[str]]:
     """(how often the hub has written there, the versions that it made, as far as they are kept)"""
     (cell,) = [one for name, one in (await here.store.cells("wrote/")).items() if name.endswith(f"/{place}")]
@@ -306,6 +329,16 @@ def test_g28_two_flows_that_write_into_one_connection_at_once_are_both_known_the
             assert set(await here.states()) == {"delivered"}
 
     run_virtually(acts())
+
+
+def test_a_write_that_the_entity_knows_of_is_not_noted_any_longer() -> None:
+    async def play(here: Stage, there: Systems) -> None:
+        for number in range(1, 5):
+            there.change(BOOKS, "c1", {"name": f"N{number}"})
+            await rests(here, there)
+        assert await noted(here, LEADS) == (5, ["0005"])
+
+    on_stage(play)
 
 
 def test_of_a_delivery_that_makes_many_records_every_one_is_noted() -> None:

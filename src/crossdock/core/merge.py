@@ -16,8 +16,10 @@ from msgspec.structs import replace
 Data = Mapping[str, Any]
 """The top-level members of a model's instance; one that is not there has no value."""
 
-MOST = 8
-"""Writes at one system that are remembered until it tells of them."""
+MOST = 64
+"""Writes at one system that are remembered until it tells of them: an echo of one that is forgotten is taken for a
+user's change. A system that tells minutes late of a record that is written every few seconds comes to dozens; one that
+never tells of anything has so many kept for each record."""
 
 
 class State(Struct, frozen=True):

@@ -18,24 +18,14 @@ from crossdock.core.connector import Receipt
 from crossdock.core.errors import CredentialError
 from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Flow, MapFailed
-from crossdock.core.merge import Shared, explain, hear, wants, will_write, wrote
+from crossdock.core.merge import MOST, explain, hear, wants, will_write, wrote
 from crossdock.core.store import Store
 from crossdock.core.work import CellVersion, CellWrite, Guard
 from crossdock.engine.context import Context
+from crossdock.engine.shared_cell import Entry, entry_of, kept
 
 MOST_TOLD = 20
 """Decisions of one entity that are kept for `trace`."""
-MOST_NOTED = 8
-
-
-class Entry(Struct):
-    """One entity's cell."""
-
-    shared: Shared = field(default_factory=Shared)
-    folded: dict[str, int] = field(default_factory=dict)
-    """connection → how many of the hub's writes there it knows of"""
-    told: list[tuple[str, str]] = field(default_factory=list)
-    """(event id, the decision), newest last"""
 
 
 class Note(Struct):
@@ -50,6 +40,7 @@ class Notes(Struct):
 
     number: int = 0
     last: list[Note] = field(default_factory=list)
+    """those that the entity's own cell did not know of when the newest of them was noted"""
 
 
 class Merged(Struct):
@@ -80,7 +71,7 @@ class Merger:
             merged.events += await self._hear(event, known[cell][0], owners[event.model])
         for cell, (entry, version) in known.items():
             merged.guards.append(CellVersion(cell, version))
-            merged.cells.append(CellWrite(cell, msgspec.json.encode(entry)))
+            merged.cells.append(CellWrite(cell, kept(entry)))
         return merged
 
     async def _hear(self, event: Event, entry: Entry, owner: Mapping[str, str]) -> list[Event]:
@@ -132,7 +123,7 @@ class Merger:
     async def _entry(self, model: str, key: str) -> tuple[Entry, int]:
         """With all that the hub has written since."""
         cell = await self._context.store.cell(cell_of(model, key))
-        entry = msgspec.json.decode(cell.value, type=Entry) if cell is not None else Entry()
+        entry = entry_of(cell)
         prefix = _notes_of(model, key, "")
         for name, noted in (await self._context.store.cells(prefix)).items():
             connection, notes = name.removeprefix(prefix), msgspec.json.decode(noted.value, type=Notes)
@@ -155,11 +146,15 @@ async def note_writes(
         name = _notes_of(event.model, event.key, flow.connection)
         if name not in gathered:
             cell = await context.store.cell(name)
-            gathered[name] = (msgspec.json.decode(cell.value, type=Notes), cell.version) if cell else (Notes(), 0)
+            notes = msgspec.json.decode(cell.value, type=Notes) if cell else Notes()
+            known = entry_of(await context.store.cell(cell_of(event.model, event.key)))
+            unknown = notes.number - known.folded.get(flow.connection, 0)
+            notes.last = notes.last[max(len(notes.last) - unknown, 0) :]
+            gathered[name] = (notes, cell.version if cell else 0)
         notes, _ = gathered[name]
         sent = json.decode(event.data)
         answered = _answered(context, flow, event.model, receipt)
-        notes.last = [*notes.last, Note(sent, sent if answered is None else answered, receipt.version)][-MOST_NOTED:]
+        notes.last = [*notes.last, Note(sent, sent if answered is None else answered, receipt.version)][-MOST:]
         notes.number += 1
     guards: list[Guard] = [CellVersion(name, version) for name, (_, version) in gathered.items()]
     return guards, [CellWrite(name, msgspec.json.encode(notes)) for name, (notes, _) in gathered.items()]
@@ -183,8 +178,7 @@ def _answered(context: Context, flow: Flow, model: str, receipt: Receipt) -> dic
 
 async def decisions(store: Store, model: str, key: str) -> Mapping[str, str]:
     """Event id → how what it told was decided."""
-    cell = await store.cell(cell_of(model, key))
-    return dict(msgspec.json.decode(cell.value, type=Entry).told) if cell is not None else {}
+    return dict(entry_of(await store.cell(cell_of(model, key))).told)
 
 
 def cell_of(model: str, key: str) -> str:

@@ -291,7 +291,9 @@ class Normaliser:
         key = link.key if link is not None else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)
         echo = link is not None and is_echo(link, fingerprint_of(own_words), version)
-        if link is not None and not echo and self._bounces.too_many(link, message.id, self._context.clock.now()):
+        # A record as it was before the hub's last write is no answer to it: it may be the echo of an earlier one.
+        answers = link is not None and not echo and not is_stale(version, link.version)
+        if link is not None and answers and self._bounces.too_many(link, message.id, self._context.clock.now()):
             raise Quarantine(LOOP)
         return Event(
             id=event_id(self._account, model, key, verb, version, encoded),
