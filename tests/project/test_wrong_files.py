@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crossdock.core.errors import Problem
 from crossdock.project import Checked, check_project
 
 Check = Callable[..., Checked]
@@ -189,3 +190,28 @@ def test_an_extension_that_is_broken_makes_nobody_look_for_its_fields(check: Che
     flow = FLOW + 'where: .colour == "red"\n'
     (problem,) = check({"models/deal.yaml": broken, "flows/deals.yaml": flow}).errors
     assert str(problem).startswith('models/deal.yaml:3:12: there is no type "strng"; did you mean "string"?')
+
+
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"connections/in.yaml": f"connector: {LONG}\n"}, f"there is no connector '{'x' * 80}…'"),
+        ({"connections/in.yaml": f"connector: it is {LONG} y {LONG}\n"}, f"there is no connector 'it is {'x' * 74}…'"),
+        ({"flows/deals.yaml": f"on: [deal.created]\nto: out\naction: {LONG}\n"}, f"out has no action `{'x' * 80}…`"),
+        ({"flows/deals.yaml": f"{FLOW}map: {LONG}\n"}, f"{'x' * 80}… is not defined"),
+        ({"flows/deals.yaml": f"{FLOW}map: {LONG}.jq\n"}, f"there is no file maps/{'x' * 75}…"),
+        ({"connections/out.yaml": f"{OUT}maps: {{deal: {LONG}.jq}}\n"}, f"there is no file maps/{'x' * 75}…"),
+    ],
+)
+def test_a_long_value_is_not_repeated_whole(check: Check, files: Mapping[str, str], said: str) -> None:
+    told = [problem.what for problem in check(files).problems]
+    assert any(said in what for what in told), told
+    assert all(len(what) < 600 for what in told)
+
+
+def test_a_value_that_is_quoted_beside_others_is_repeated_as_it_is() -> None:
+    what = f"the flow's `{'a' * 80}` and '{'b' * 80}' are not \"{'c' * 80}\", `/a/` is another's `b` (`{'d' * 80}`)"
+    assert Problem("a.yaml", 1, 1, what).what == what

@@ -5,8 +5,14 @@ What happened to an *effect* is never an exception; it is a `Verdict` (see `core
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+LONGEST_VALUE = 80
+"""characters of one value that a problem repeats"""
+_QUOTED = "|".join(f"{quote}[^{quote}]*{quote}" for quote in "'\"`")
+_VALUE = re.compile(rf"(?<![^\s(\[:=,])({_QUOTED})(?!\w)|[^\s(\[:=,]\S{{{LONGEST_VALUE},}}")
 
 
 class CrossdockError(Exception):
@@ -33,10 +39,19 @@ class Problem:
     severity: str = "error"
     """`error` stops a hub from starting; `warning` is told and counted."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", _VALUE.sub(_cut, self.what))
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column or 1}" if self.line else self.file
         text = f"{place}: {'warning: ' if self.severity == 'warning' else ''}{self.what}"
         return f"{text}\n    {self.hint}" if self.hint else text
+
+
+def _cut(found: re.Match[str]) -> str:
+    quote = found[0][0] if found[1] else ""
+    longest = LONGEST_VALUE + 2 * len(quote)
+    return found[0] if len(found[0]) <= longest else f"{found[0][: longest - len(quote)]}…{quote}"
 
 
 class ProjectError(CrossdockError):

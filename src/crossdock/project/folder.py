@@ -38,7 +38,10 @@ class Folder:
         return [name for name in found if name.endswith(suffix)]
 
     def exists(self, name: str) -> bool:
-        return (self.root / name).exists()
+        try:
+            return (self.root / name).exists()
+        except OSError:
+            return False  # no file can have such a name
 
     def path(self, name: str, largest_bytes: int = LARGEST_BYTES) -> Path:
         """Where the file is, once it is known to be a plain file inside the project. Raises ProjectError."""
