@@ -115,6 +115,15 @@ class HubProcess(Sender):
             stderr=self._log,
             env=self._environment,
         )
+        try:
+            self._hear()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _hear(self) -> None:
+        """Where it listens. Raises RuntimeError when it did not start."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.ready = json.decode(line) if line else {}
@@ -122,9 +131,7 @@ class HubProcess(Sender):
             self.host, _, port = self.ready["url"].removeprefix("http://").rpartition(":")
             self.port = int(port)
         elif self.process.wait() > 0:  # a hub that was killed while it started is what some tests want
-            self.__exit__()
             raise RuntimeError(f"the hub did not start: {line.decode()} {self.log}")
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
