@@ -186,6 +186,20 @@ async def test_a_server_that_is_away_was_not_asked(tmp_path: Path) -> None:
     await transport.close()
 
 
+async def test_what_the_driver_calls_its_own_mistake_was_not_done(
+    transport: SqlTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does where the server ends a connection amid its start; found by ending them all, over and over."""
+
+    async def connect(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    with pytest.raises(TransportError, match="cannot be asked") as told:
+        await transport.exchange(Sql("postgresql://hub@/shop?host=/nowhere", (Statement("SELECT 1"),)), 5.0)
+    assert not told.value.sent
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 async def test_a_connection_cut_before_the_commit_was_certainly_not_done(
     database: Database, transport: SqlTransport

@@ -60,7 +60,8 @@ class PostgresServer:
             if committing and (error.sqlstate or "")[:2] in CUT_OFF:
                 raise TransportError(f"it may or may not have committed: {error}", sent=True) from None
             return refused({"sqlstate": error.sqlstate or "XX000"}, str(error))
-        except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        # The driver calls it its own mistake where a connection is ended amid its start.
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             said = str(error) or f"no answer within {deadline_s:g} s"
             if committing:
                 raise TransportError(f"it may or may not have committed: {said}", sent=True) from None
