@@ -46,7 +46,7 @@ class Lanes:
     async def test_who_takes_a_lane_is_told_whether_its_holder_had_given_it_back(self, store: Store) -> None:
         lane = a.lane(3)
         assert not (await store.lease([lane], "one", 30.0, 0.0))[lane].overtaken
-        assert not (await store.lease([lane], "one", 30.0, 31.0))[lane].overtaken
+        assert not (await store.lease([lane], "one", 60.0, 31.0))[lane].overtaken
         assert (await store.lease([lane], "two", 99.0, 61.0))[lane].overtaken
         assert not (await store.lease([lane], "two", 99.0, 62.0))[lane].overtaken
         await store.lease([lane], "two", 63.0, 63.0)
