@@ -15,14 +15,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 POSTGRES = "CROSSDOCK_TEST_POSTGRES"
 """The url of a database that tests may empty."""
 HOW = f"no PostgreSQL: install it (apt-get install postgresql), or set {POSTGRES} to the url of an empty database"
-GUARD = 'read -r _; [ -z "$_" ] && kill -QUIT "$1" && sleep 1 && rm -rf "$2"'
-"""A shell that waits for us; where we end without a word, so do the server and its folder."""
+GUARD = """
+while read -r said; do
+  [ "$said" = well ] && exit
+  server=$said
+done
+if [ -n "$server" ] && kill -QUIT "$server"; then
+  for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$server" || break; sleep 0.2; done
+fi
+for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" && break; sleep 0.2; done
+"""
+"""A shell that is told which server runs, if any does; where we end without a word, so do that and the folder."""
 STARTS_S = 30.0
 STOPS_S = 30.0
 
@@ -40,8 +50,13 @@ class Postgres:
         self._programs = _programs()
         self._user = _unprivileged()
         self._folder = Path(tempfile.mkdtemp(prefix="xd-pg-"))
+        self._guard = subprocess.Popen(
+            ["sh", "-c", GUARD, "guard", str(self._folder)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
         self._listen = listen
         self._options = ["-c", f"max_connections={connections}"]
         if not durable:
@@ -59,7 +74,11 @@ class Postgres:
             raise
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,8 +97,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
             )
-        guard = ["sh", "-c", GUARD, "guard", str(self._process.pid), str(self._folder)]
-        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
+        self._tell_guard(str(self._process.pid))
         ends_at = time.monotonic() + STARTS_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > ends_at:
@@ -89,9 +107,6 @@ class Postgres:
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: fast, with a checkpoint. SIGQUIT: as if the machine had failed; the next start recovers."""
         process, self._process = self._process, None
-        guard, self._guard = self._guard, None
-        if guard is not None:
-            guard.communicate(b"well\n")
         if process is None:
             return
         process.send_signal(how)
@@ -100,9 +115,17 @@ class Postgres:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._tell_guard("")
 
     def remove(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._guard.communicate(b"well\n")
+
+    def _tell_guard(self, said: str) -> None:
+        assert self._guard.stdin is not None
+        with suppress(BrokenPipeError):  # it was killed
+            self._guard.stdin.write(f"{said}\n".encode())
+            self._guard.stdin.flush()
 
     @property
     def _data(self) -> Path:
