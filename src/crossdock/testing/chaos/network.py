@@ -8,13 +8,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from ipaddress import IPv4Address, IPv4Network
 from typing import Literal, Self
+
+from crossdock.core import json
 
 Cut = Literal["port", "cable", "card"]
 """The switch drops all, and nobody is told; the cable is out; or the machine's own card is off: its calls fail at
 once."""
 CUTS: tuple[Cut, ...] = ("port", "cable", "card")
+NOBODYS = IPv4Network("100.64.0.0/10")
+"""Addresses that belong to nobody who could be reached (RFC 6598)."""
 HOW = "needs root and iproute2 (apt-get install iproute2), to make network namespaces"
 SWEEP = """
 read -r _
@@ -40,12 +46,14 @@ class Network:
 
     def __init__(self, switches: Sequence[str]) -> None:
         self._tag = f"xd{os.getpid() % 1_000_000}-"  # with its end: another's number may begin with ours
-        self._second = 64 + os.getpid() % 64
         self._switches = list(switches)
         self._machines: list[str] = []
-        self.address = {name: self._at(name, 1) for name in switches}
+        self._subnets: list[IPv4Network] = []
+        self.address: dict[str, str] = {}
 
     def __enter__(self) -> Self:
+        self._subnets = free_subnets(len(self._switches), os.getpid(), _taken())
+        self.address = {name: self._at(name, 1) for name in self._switches}
         self._sweeper = subprocess.Popen(
             ["sh", "-c", SWEEP, "sweep", self._tag], stdin=subprocess.PIPE, start_new_session=True
         )
@@ -97,8 +105,7 @@ class Network:
     # --- names ------------------------------------------------------------------------------------------------------
 
     def _at(self, switch: str, number: int) -> str:
-        """In the addresses that belong to nobody who could be reached (RFC 6598)."""
-        return f"100.{self._second}.{self._switches.index(switch)}.{number}"
+        return str(self._subnets[self._switches.index(switch)][number])
 
     def _switch(self, name: str) -> str:
         return f"{self._tag}s{self._switches.index(name)}"
@@ -110,5 +117,19 @@ class Network:
         return f"{self._tag}{machine}"
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+def free_subnets(amount: int, first: int, taken: Collection[IPv4Address]) -> list[IPv4Network]:
+    """From the `first` on, so that two runs that look at the same moment seldom choose the same."""
+    subnets = list(NOBODYS.subnets(new_prefix=24))
+    free = [one for one in subnets if not any(address in one for address in taken)]
+    begin = bisect_left(free, subnets[first * amount % len(subnets)])
+    return [*free[begin:], *free[:begin]][:amount]
+
+
+def _taken() -> set[IPv4Address]:
+    """All of this machine's addresses."""
+    devices = json.decode(_ip("-4", "-json", "address").encode())
+    return {IPv4Address(one["local"]) for device in devices for one in device["addr_info"]}
+
+
+def _ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
