@@ -4,13 +4,16 @@ sent again without asking."""
 import asyncio
 import contextlib
 import gzip
+import os
 import socket
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crossdock.core.errors import TransportError
+from crossdock.core.transport import STRAY_S
 from crossdock.core.wire import Http, Response
 from crossdock.transports.egress import EgressGuard
 from crossdock.transports.http import HttpTransport
@@ -40,6 +43,36 @@ async def fails(port: int, deadline_s: float = 5.0, **settings: Any) -> Transpor
 async def arrived(server: Any, count: int) -> None:
     while len(server.requests) < count:  # noqa: ASYNC110 - the server counts, it does not tell
         await asyncio.sleep(0.005)
+
+
+# --- how long it may still arrive -------------------------------------------------------------------------------------
+
+
+def give_up_ms(port: int) -> set[int]:
+    """For how long this process's connections to the port wait until the other side has acknowledged a byte."""
+    found: set[int] = set()
+    for handle in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if handle.is_socket():
+                with socket.socket(fileno=os.dup(int(handle.name))) as one:
+                    if one.getpeername()[1] == port:
+                        found.add(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+    return found
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux lets a connection say so")
+async def test_what_a_cut_network_holds_up_is_given_up(raw_server: Any) -> None:
+    """A successor waits so long for it."""
+    found: set[int] = set()
+
+    async def look(line: Any) -> None:
+        await line.request()
+        found.update(give_up_ms(server.port))
+        await line.answer(b"{}")
+
+    async with raw_server(look) as server:
+        await ask(server.port)
+    assert found == {int(STRAY_S * 1000)}
 
 
 # --- certainly not sent -----------------------------------------------------------------------------------------------

@@ -186,16 +186,18 @@ async def stage(
     clock: VirtualClock | None = None,
     seed: int = 1,
     crash: bool = False,
+    worker: str = "hub",
 ) -> AsyncIterator[Stage]:
-    """A started hub. With a `path` the store outlives the block, so a test can start the next life of the hub; with
-    `crash` it ends like a killed process: whatever was under way stops where it is."""
+    """A started hub. With a `path` the store outlives the block, so a test can start the next life of the hub (under
+    the name of another `worker`: what takes its place); with `crash` it ends like a killed process: whatever was under
+    way stops where it is."""
     clock = clock or VirtualClock()
     store = SqliteStore(path or ":memory:", executor="inline", now=clock.now)
     platform = platform or FakePlatform()
     platform.sleep = clock.sleep
     tally = Tally()
     context = Context(
-        store, world, clock, transport or platform, OpenVault(), tally, random.Random(seed).random  # noqa: S311
+        store, world, clock, transport or platform, OpenVault(), tally, random.Random(seed).random, worker  # noqa: S311
     )  # fmt: skip
     hub = Hub(context)
     try:
