@@ -22,7 +22,7 @@ from crossdock.core.secret import Credential, Secret
 from crossdock.core.states import SETTLED, DeliveryState
 from crossdock.core.store import Worker
 from crossdock.core.wire import Http, Response, Wire
-from crossdock.engine import leases, prepare
+from crossdock.engine import leases, prepare, recover
 from crossdock.engine.clock import SystemClock
 from crossdock.engine.context import Context
 from crossdock.engine.gate import Gate
@@ -196,9 +196,12 @@ async def test_a_worker_that_lost_its_lanes_unawares_writes_no_outcome(url: str)
     assert sorted(platform.effects) == [str(n) for n in range(10)]
 
 
-async def test_g10_what_waited_for_its_turn_is_not_sent_by_a_worker_that_stood_still(url: str) -> None:
+async def test_g10_what_waited_for_its_turn_is_not_sent_by_a_worker_that_stood_still(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its successor finds a request that was begun, and resolves it: an older state sent then would be the last."""
-    world, (platform, late) = landscape(flow("put")), holding()
+    monkeypatch.setattr(recover, "STRAY_S", 0.0)
+    world, (platform, late) = landscape(flow("put", deadline_s=0.1)), holding()
     async with worker("one", url, world, platform) as one:
         gate = await one.hub.exchanger.gate("out")
         others = gate._allowed - 1

@@ -55,7 +55,7 @@ def give_up_ms(port: int) -> set[int]:
         with contextlib.suppress(OSError):
             if handle.is_socket():
                 with socket.socket(fileno=os.dup(int(handle.name))) as one:
-                    if one.getpeername()[1] == port:
+                    if one.family == socket.AF_INET and one.getpeername()[1] == port:
                         found.add(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
     return found
 
