@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from crossdock.testing.chaos.inbox import ALL, Warehouse
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.oracle import Oracle, oracle
@@ -69,14 +70,17 @@ def _trial(chance: random.Random, points: Sequence[str], store: str = "") -> Led
     senders = Senders(chance)
     with oracle(chance, FLOWS) as there, tempfile.TemporaryDirectory() as folder:
         project = project_of(Path(folder) / "p", there.urls, store)
+        warehouse = Warehouse(store, Path(folder) / "warehouse.db")
+        warehouse.join(project)
         for point in points:
             there.trouble = chance.choice((0.0, 0.1, 0.3))
             there.busy = 0.5 if point == "retry.scheduled" else 0.0
             if _life(project, senders, there, point, chance, POINT_WITHIN_S + (LEASED_S if store else 0.0)):
                 ledger.kills[point or "moment"] += 1
         there.trouble = there.busy = 0.0
-        finish(ledger, project, senders)
-        asyncio.run(judge(ledger, project, senders, there))
+        finish(ledger, project, senders, ALL)
+        warehouse.tell(there)
+        asyncio.run(judge(ledger, project, senders, there, ALL))
     return ledger
 
 

@@ -16,6 +16,11 @@ FLOWS = ("native", "upsert", "lookup", "none")
 GROWN_BYTES = 15_000_000
 """A string in a map, of those that a message may ask for."""
 
+FLOW = (
+    "on: [person.created, person.updated]\nto: {to}\naction: write\nmap: person-to-contact.jq\n"
+    "collapse: none\ntimeout: {timeout}\nretry: {{attempts: {attempts}, first_delay: 200ms, max_delay: 1s}}\n"
+)
+_ATTEMPTS = 8
 _ACTIONS = {
     "native": "path: /native\n      idempotency_header: Idempotency-Key",
     "upsert": 'method: PUT\n      path: "/upsert/{reference}"\n      upsert: true',
@@ -27,8 +32,8 @@ _BULK = f'.person | if .grows then ([range(.grows) | "x" * {GROWN_BYTES}] | leng
 """Of a message that grows in its map, only the length is left."""
 
 
-def project_of(folder: Path, urls: Mapping[str, str], store: str = "") -> Path:
-    """A connection and a flow for each class. `store`: in place of a SQLite file of its own."""
+def project_of(folder: Path, urls: Mapping[str, str], store: str = "", timeout: str = "30s") -> Path:
+    """A connection and a flow for each class. `store`: in place of a SQLite file of its own. `timeout`: a request's."""
     blank_project(folder, urls["native"], store)
     allowed = json.encode([url.removeprefix("http://") for url in urls.values()]).decode()
     place = f"store: {json.encode(store).decode()}" if store else ""
@@ -51,10 +56,7 @@ def project_of(folder: Path, urls: Mapping[str, str], store: str = "") -> Path:
             f"connector: http\nsettings:\n  base_url: {urls[name]}\n  auth: {{kind: none}}\n  actions:\n    write:\n"
             f"      model: person\n      id: id\n      {_ACTIONS[name]}\n"
         )
-        (folder / "flows" / f"{name}.yaml").write_text(
-            f"on: [person.created, person.updated]\nto: {name}\naction: write\nmap: person-to-contact.jq\n"
-            "collapse: none\nretry: {attempts: 8, first_delay: 200ms, max_delay: 1s}\n"
-        )
+        (folder / "flows" / f"{name}.yaml").write_text(FLOW.format(to=name, attempts=_ATTEMPTS, timeout=timeout))
     return folder
 
 

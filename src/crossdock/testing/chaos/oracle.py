@@ -21,6 +21,7 @@ LENGTH = b"content-length:"
 KEY = b"idempotency-key:"
 BAD = "bad"
 """In a name: refused."""
+DAWDLES = 0.02
 MID_BODY_BYTES = 100_000
 """A larger body is read only so far before the hub that sends it is killed, where that is wished for."""
 
@@ -34,6 +35,8 @@ class Oracle:
     """how often an answer is spoilt although it happened"""
     busy: float = 0.0
     """how often nothing happens: 429"""
+    dawdle_s: float = 0.0
+    """some of what it is told it does only after a while, up to this long"""
     kills: int = 0
     """process to kill in the middle of a large body; 0 = none"""
     made: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
@@ -62,6 +65,8 @@ class Oracle:
             os.kill(pid, signal.SIGKILL)
             return False
         body = json.decode(await reader.readexactly(length)) if length else None
+        if self.dawdle_s and body is not None and self.chance.random() < DAWDLES:
+            await asyncio.sleep(self.chance.random() * self.dawdle_s)
         busy = self.chance.random() < self.busy
         status, answer = (429, b"{}") if busy else self._answer(method, target, _value(head, KEY), body)
         spoilt = self.chance.random() < self.trouble

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import re
 import shutil
 import tempfile
 import threading
@@ -15,15 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from crossdock.stores.postgres.opening import driver
 from crossdock.testing.chaos import network, workers
+from crossdock.testing.chaos.inbox import ALL, Warehouse
 from crossdock.testing.chaos.kills import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.network import CUTS, Network
 from crossdock.testing.chaos.oracle import Oracle, oracle
 from crossdock.testing.chaos.reckoning import judge
-from crossdock.testing.live import HubProcess, command, signup
+from crossdock.testing.chaos.standstill import overtaken
+from crossdock.testing.live import HubProcess, signup
 from crossdock.testing.services import Postgres
 
 DATABASE, SINK, DOOR = "database", "sink", "door"
@@ -39,19 +39,6 @@ PERSONS = 8
 PAUSE_S = 0.2
 REFUSES_WITHIN_S = 8.0
 """A worker without its database, on a busy machine."""
-OVERTAKEN = re.compile(r"another worker has taken this one's place.*\"works\":(\d+)")
-"""In a worker's log."""
-INBOX = """
-connector: sql
-settings:
-  database: "postgresql://hub@{address}/warehouse"
-  actions:
-    write: {{do: insert, table: log, columns: {{entity: reference, said: email}}}}
-"""
-FLOW = (
-    "on: [person.created, person.updated]\nto: inbox\naction: write\nmap: person-to-contact.jq\ncollapse: none\n"
-    "retry: {attempts: 20, first_delay: 200ms, max_delay: 2s}\n"
-)
 
 
 def lacks() -> str:
@@ -65,27 +52,24 @@ def partitions(seed: int, flaps: int = FLAPS, cut_s: tuple[float, float] = CUT_S
     with Network((DATABASE, SINK, DOOR)) as net, tempfile.TemporaryDirectory() as folder:
         reached = [net.address[DATABASE], net.address[SINK]]
         with Postgres(listen=reached) as server, oracle(chance, FLOWS, net.address[SINK]) as there:
-            asyncio.run(_warehouse(server.url))
+            warehouse = Warehouse(server.url)
             project = _project(Path(folder) / "main", there, net.address)
+            warehouse.join(project, net.address[SINK])
             senders = Senders(chance)
             hubs = _under_load(ledger, net, project, senders, chance, flaps, cut_s)
             there.trouble = 0.0
-            finish(ledger, project, senders, (*FLOWS, "inbox"))
-            asyncio.run(_read_inbox(server.url, there))
-            asyncio.run(judge(ledger, project, senders, there, (*FLOWS, "inbox")))
-            ledger.fenced += sum(int(amount) for log in hubs for amount in OVERTAKEN.findall(log))
+            finish(ledger, project, senders, ALL)
+            warehouse.tell(there)
+            asyncio.run(judge(ledger, project, senders, there, ALL))
+            ledger.fenced += overtaken(hubs)
     return ledger
 
 
 def _project(folder: Path, there: Oracle, address: Mapping[str, str]) -> Path:
     project_of(folder, there.urls, f"postgresql://hub@{address[DATABASE]}/postgres")
-    (folder / "connections" / "inbox.yaml").write_text(INBOX.format(address=address[SINK]))
-    (folder / "flows" / "inbox.yaml").write_text(FLOW)
     settings = folder / "crossdock.yaml"
     first = urlsplit(there.urls["native"]).netloc
     settings.write_text(settings.read_text().replace(f'["{first}"', f'["{address[SINK]}:5432","{first}"'))
-    code, said = command(folder, "secrets", "set", "inbox", "password", text="asked for by nobody")
-    assert code == 0, said
     return folder
 
 
@@ -165,22 +149,3 @@ def _ask(ledger: Ledger, name: str, hub: HubProcess, what: str) -> None:
     took_s = time.monotonic() - began_at
     if status not in {200, 503} or took_s > REFUSES_WITHIN_S:
         ledger.find("stuck", f"{name} answered {status} after {took_s:.1f} s without its database")
-
-
-# --- the inbox ----------------------------------------------------------------------------------------------------
-
-
-async def _warehouse(url: str) -> None:
-    connection = await driver().connect(url)
-    await connection.execute("CREATE DATABASE warehouse")
-    await connection.close()
-    connection = await driver().connect(url, database="warehouse")
-    await connection.execute("CREATE TABLE log (number bigserial PRIMARY KEY, entity text, said text)")
-    await connection.close()
-
-
-async def _read_inbox(url: str, there: Oracle) -> None:
-    connection = await driver().connect(url, database="warehouse")
-    for entity, said in await connection.fetch("SELECT entity, said FROM log ORDER BY number"):
-        there.made["inbox"][entity].append(said)
-    await connection.close()

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from crossdock.testing.chaos.inbox import ALL, Warehouse
 from crossdock.testing.chaos.kills import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
@@ -28,7 +29,7 @@ WORKERS = (2, 4)
 CALM_S = (0.1, 1.5)
 PERSONS = 8
 """New ones each time that somebody sends."""
-PAUSE_S = 0.1
+PAUSE_S = 0.3
 TROUBLE = (0.0, 0.1, 0.2)
 ENDS_WITHIN_S = 60.0
 ENDED = "a worker ended; it is started again"
@@ -59,14 +60,19 @@ def killed(seed: int) -> Ledger:
 
 class Trial:
     """A hub, its senders and its destinations. Where the block ends, the workers end, another hub finishes what they
-    have left, and it is judged. `may_end`: that workers end by then is what was wanted."""
+    have left, and it is judged. `may_end`: that workers end by then is what was wanted. `timeout_s`: of a request."""
 
-    def __init__(self, chance: random.Random, server: Postgres, *, may_end: bool = False) -> None:
+    def __init__(self, chance: random.Random, server: Postgres, *, may_end: bool = False, timeout_s: int = 30) -> None:
         self.ledger = Ledger(trials=1)
         self.chance = chance
         self.senders = Senders(chance)
+        self.bulk_bytes = 0
+        """size of a message that comes with each handful of others; 0 = none"""
+        self.log = ""
+        """the workers', once they have ended"""
         self._server = server
         self._may_end = may_end
+        self._timeout = f"{timeout_s}s"
         self._over = threading.Event()
         self._stack = contextlib.ExitStack()
 
@@ -74,9 +80,10 @@ class Trial:
         with self._stack:
             enter = self._stack.enter_context
             self.there = enter(oracle(self.chance, FLOWS))
-            self._project = project_of(
-                Path(enter(tempfile.TemporaryDirectory())) / "p", self.there.urls, self._server.url
-            )
+            folder = Path(enter(tempfile.TemporaryDirectory())) / "p"
+            self._project = project_of(folder, self.there.urls, self._server.url, self._timeout)
+            self._warehouse = Warehouse(self._server.url)
+            self._warehouse.join(self._project, timeout=self._timeout)
             self.hub = enter(HubProcess(self._project, "--workers", str(self.chance.choice(WORKERS))))
             self._sending: Future[None] = enter(ThreadPoolExecutor(1)).submit(self._send)
             self._stack.callback(self._over.set)
@@ -102,6 +109,8 @@ class Trial:
     def _send(self) -> None:
         while not self._over.wait(PAUSE_S):
             self.senders.more(PERSONS)
+            if self.bulk_bytes:
+                self.senders.more(1, size=self.bulk_bytes)
             self.senders.send_to(self.hub)
 
     def _end(self) -> None:
@@ -110,7 +119,9 @@ class Trial:
         self.there.trouble = 0.0
         self.hub.process.terminate()
         code = self.hub.process.wait(ENDS_WITHIN_S)
-        if code != 0 or (ENDED in self.hub.log and not self._may_end):
-            self.ledger.find("ended", f"the workers ended with {code}: {self.hub.log[-500:]}")
-        finish(self.ledger, self._project, self.senders)
-        asyncio.run(judge(self.ledger, self._project, self.senders, self.there))
+        self.log = self.hub.log
+        if code != 0 or (ENDED in self.log and not self._may_end):
+            self.ledger.find("ended", f"the workers ended with {code}: {self.log[-500:]}")
+        finish(self.ledger, self._project, self.senders, ALL)
+        self._warehouse.tell(self.there)
+        asyncio.run(judge(self.ledger, self._project, self.senders, self.there, ALL))
