@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from crossdock.cli import workers
+from crossdock.cli.names import Name
 from crossdock.cli.workers import Crew
 
 WORKER = """
@@ -36,8 +37,8 @@ async def test_a_worker_that_ended_is_not_started_again_while_the_crew_stops(
     """The other one takes longer to end than the pause after which the first would be followed."""
     monkeypatch.setattr(workers, "SOON_S", 0.2)
     lives = tmp_path / "lives"
-    with socket.socket() as face, socket.socket() as door:
-        crew = Crew([sys.executable, "-c", WORKER, str(lives)], 2, face, door, grace_s=20.0)
+    with socket.socket() as face, socket.socket() as door, Name(tmp_path, "test") as name:
+        crew = Crew([sys.executable, "-c", WORKER, str(lives)], 2, face, door, 20.0, name)
         await crew.start()
         with structlog.testing.capture_logs() as lines:
             os.kill(crew.pids[0], signal.SIGKILL)

@@ -9,8 +9,8 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from crossdock.cli.names import Name
 from crossdock.cli.place import STATE
-from crossdock.cli.workers import unique_name
 from crossdock.core.errors import CredentialError
 from crossdock.core.flow import Connection
 from crossdock.core.secret import Credential
@@ -62,6 +62,7 @@ async def assembled(project: Project, *, worker: str = "", role: str = "all") ->
     store = FitReasons(open_store(store_url(project.folder, project.hub.store)), redactor.reason)
     guard = EgressGuard(project.hub.egress_allow)
     transport = Wires(http=HttpTransport(guard=guard), sql=SqlTransport(guard=guard, folder=project.folder))
+    held = contextlib.ExitStack()
     try:
         logs.configure(redactor.mapping, stream=sys.stderr)
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
@@ -70,15 +71,17 @@ async def assembled(project: Project, *, worker: str = "", role: str = "all") ->
         await vault.check()
         clock = SystemClock(await last_instant(store), await store.time())
         chance = random.Random()  # noqa: S311 - jitter
-        name = worker or (unique_name() if store.shared else "hub")
+        environment = project.landscape.environment
+        name = worker or (held.enter_context(Name(project.folder, environment)).text if store.shared else "hub")
         context = Context(store, project.landscape, clock, transport, vault, metrics, chance.random, name, role)
-        context.at_work = AtWork(project.folder / STATE, project.landscape.environment, name)
+        context.at_work = AtWork(project.folder / STATE, environment, name)
         hub = Hub(context)
         custody = Custody(hub, vault, project.accounts, project.folder)
         yield Assembly(project, hub, Acts(hub, custody, redactor), vault, metrics, redactor)
     finally:
         await transport.close()
         await store.close()
+        held.close()
 
 
 def missing(connection: Connection, credential: Credential) -> list[str]:

@@ -19,6 +19,7 @@ import typer
 import uvloop
 
 from crossdock.cli.assemble import Assembly, assembled, missing
+from crossdock.cli.names import Name
 from crossdock.cli.options import HERE, PRODUCTION, AsJson, Environment, Folder
 from crossdock.cli.place import socket_path
 from crossdock.cli.show import emit, say, table
@@ -157,8 +158,12 @@ async def _run_crew(project: Project, wish: Wish) -> int:
     }
     flags = [f"--new-account={name}" for name in wish.new_accounts]
     flags += [flag for flag, is_set in (("--public", wish.public), ("--json", wish.as_json)) if is_set]
-    with contextlib.closing(tcp_socket(wish.host, wish.port)) as face, contextlib.closing(_door(project)) as door:
-        crew = Crew(same_command(options, flags), wish.workers, face, door, wish.grace_s)
+    with (
+        contextlib.closing(tcp_socket(wish.host, wish.port)) as face,
+        contextlib.closing(_door(project)) as door,
+        Name(project.folder, project.landscape.environment) as name,
+    ):
+        crew = Crew(same_command(options, flags), wish.workers, face, door, wish.grace_s, name)
         _on_signals(stop, crew.kill)
         try:
             await run_crew(crew, stop, lambda said: emit(said) if wish.as_json else _tell(project, said))

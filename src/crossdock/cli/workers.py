@@ -14,11 +14,11 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from secrets import token_hex
 from typing import Any, Self
 
 import structlog
 
+from crossdock.cli.names import Name
 from crossdock.core import json
 from crossdock.core.errors import CrossdockError
 
@@ -28,11 +28,6 @@ SOON_S = 0.5
 LATE_S = 10.0
 """A worker that ends is started again at once; one that ends again and again, ever later, up to this."""
 log = structlog.get_logger("crossdock.hub")
-
-
-def unique_name() -> str:
-    """A worker's, on any machine."""
-    return f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +77,14 @@ class Crew:
     """`command` starts one worker."""
 
     def __init__(
-        self, command: Sequence[str], amount: int, face: socket.socket, door: socket.socket, grace_s: float
+        self, command: Sequence[str], amount: int, face: socket.socket, door: socket.socket, grace_s: float, name: Name
     ) -> None:
         self._command = list(command)
+        self._name = name
         self._face = face
         self._door = door
         self._grace_s = grace_s
-        name = unique_name()
-        self._posts = [_Post(f"{name}:{number}") for number in range(1, amount + 1)]
+        self._posts = [_Post(f"{name.text}:{number}") for number in range(1, amount + 1)]
         self._life = os.pipe()
         self._keeping: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -175,7 +170,7 @@ class Crew:
                 *self._command,
                 stdin=asyncio.subprocess.DEVNULL,
                 env={**os.environ, HANDED_OVER: json.encode(handed).decode()},
-                pass_fds=(handed["face"], handed["door"], tells, self._life[0]),
+                pass_fds=(handed["face"], handed["door"], tells, self._life[0], *self._name.locks),
             )
         finally:
             os.close(tells)
