@@ -6,7 +6,7 @@ import math
 import re
 from pathlib import Path
 
-from crossdock.engine.exchange import DEADLINE_S
+from crossdock.core.transport import STRAY_S
 from crossdock.engine.leases import LEASE_S, RENEW_S
 from crossdock.testing.chaos.campaigns import CAMPAIGNS
 from crossdock.testing.chaos.planted import PLANTS
@@ -37,4 +37,6 @@ def test_both_pages_tell_how_soon_a_dead_worker_is_followed_as_it_is_in_the_code
     for page in (PAGE, WORKERS):
         assert followed in page
         assert f"every {RENEW_S:g} s" in page
-    assert f"A lease lasts {LEASE_S:g} s, a request may take {DEADLINE_S:g} s" in PAGE
+    assert f"the flow's `timeout` and {STRAY_S:g} s" in PAGE
+    assert f"the flow's `timeout` and {STRAY_S:g} s" in WORKERS
+    assert f"lease lasts {LEASE_S:g} s" in WORKERS
