@@ -28,8 +28,12 @@ from crossdock.testing.services import Postgres
 
 DATABASE, SINK, DOOR = "database", "sink", "door"
 """The switches: behind each is one of what a worker speaks with."""
-MACHINES = {"one": DATABASE, "two": SINK, "three": DATABASE}
-"""Each machine, and which of its cables is cut. Never both of one machine's: see what is not promised."""
+MACHINES = {"one": (DATABASE,), "two": (SINK,), "three": (DATABASE, SINK)}
+"""Each machine, and which of its cables are cut, all at once."""
+TIMEOUTS_S = (5, 30)
+"""Of a request: longer than most cuts, or not."""
+DAWDLE_S = 4.0
+"""The destinations take up to so long."""
 CUT_S = (1.0, 15.0)
 CALM_S = (0.5, 4.0)
 FLAPS = 3
@@ -53,8 +57,9 @@ def partitions(seed: int, flaps: int = FLAPS, cut_s: tuple[float, float] = CUT_S
         reached = [net.address[DATABASE], net.address[SINK]]
         with Postgres(listen=reached) as server, oracle(chance, FLOWS, net.address[SINK]) as there:
             warehouse = Warehouse(server.url)
-            project = _project(Path(folder) / "main", there, net.address)
-            warehouse.join(project, net.address[SINK])
+            timeout, there.dawdle_s = f"{chance.choice(TIMEOUTS_S)}s", DAWDLE_S
+            project = _project(Path(folder) / "main", there, net.address, timeout)
+            warehouse.join(project, net.address[SINK], timeout)
             senders = Senders(chance)
             hubs = _under_load(ledger, net, project, senders, chance, flaps, cut_s)
             there.trouble = 0.0
@@ -65,8 +70,8 @@ def partitions(seed: int, flaps: int = FLAPS, cut_s: tuple[float, float] = CUT_S
     return ledger
 
 
-def _project(folder: Path, there: Oracle, address: Mapping[str, str]) -> Path:
-    project_of(folder, there.urls, f"postgresql://hub@{address[DATABASE]}/postgres")
+def _project(folder: Path, there: Oracle, address: Mapping[str, str], timeout: str) -> Path:
+    project_of(folder, there.urls, f"postgresql://hub@{address[DATABASE]}/postgres", timeout)
     settings = folder / "crossdock.yaml"
     first = urlsplit(there.urls["native"]).netloc
     settings.write_text(settings.read_text().replace(f'["{first}"', f'["{address[SINK]}:5432","{first}"'))
@@ -129,17 +134,20 @@ def _flap(
     flaps: int,
     cut_s: tuple[float, float],
 ) -> None:
-    switch = MACHINES[name]
+    cables = MACHINES[name]
     for _ in range(flaps):
         time.sleep(chance.uniform(*CALM_S))
-        net.cut(name, switch, chance.choice(CUTS))
+        how = chance.choice(CUTS)
+        for cable in cables:
+            net.cut(name, cable, how)
         healed_at = time.monotonic() + chance.uniform(*cut_s)
         with ThreadPoolExecutor(1) as pool:
-            if switch == DATABASE:
+            if DATABASE in cables:
                 pool.submit(_ask, ledger, name, hub, f"cut {name} {chance.random()}")
             time.sleep(max(healed_at - time.monotonic(), 0.0))
-            net.heal(name, switch)
-        ledger.harms["cut cable"] += 1
+            for cable in cables:
+                net.heal(name, cable)
+        ledger.harms["cut cable" if len(cables) == 1 else "cut all cables"] += 1
 
 
 def _ask(ledger: Ledger, name: str, hub: HubProcess, what: str) -> None:
