@@ -11,13 +11,15 @@ import pytest
 
 from crossdock.core import json
 from crossdock.core.connector import ConnectionSettings, Outbound
+from crossdock.core.event import Event
 from crossdock.core.flow import Connection, Inlet, Landscape
 from crossdock.core.keys import EntityKeys
 from crossdock.core.secret import Credential, Secret
-from crossdock.core.states import DeliveryState
+from crossdock.core.states import DeliveryState, MessageState
 from crossdock.core.wire import Http, Response
 from crossdock.core.work import Claim, Link, Work
 from crossdock.core.xref import CrossReference, LinkState
+from crossdock.engine.operate import Operator
 from crossdock.engine.ours import Ours
 from crossdock.testing.fake_connector import CreateAndLookUp, CreateOnly, FakeConnector, Put
 from crossdock.testing.fake_platform import FakePlatform
@@ -45,6 +47,11 @@ class LookedUp(CreateAndLookUp):
     settle_s = 5.0
 
 
+class LookedUpLate(LookedUp):
+    name = "looked_up_late"
+    settle_s = 200.0
+
+
 def values(item: Mapping[str, Any]) -> Any:
     about, verb = str(item.get("about", item["id"])), item.get("verb", "updated")
     return {"model": "thing", "verb": verb, "id": about, "version": "", "data": {"value": item["value"]}}
@@ -53,7 +60,7 @@ def values(item: Mapping[str, Any]) -> Any:
 def both_ways(action: str) -> Landscape:
     """`there` writes from `in` to `out`, `back` the other way."""
     connector = FakeConnector(ConnectionSettings())
-    connector.actions.update({kind.name: kind() for kind in (Once, Written, LookedUp)})
+    connector.actions.update({kind.name: kind() for kind in (Once, Written, LookedUp, LookedUpLate)})
     there = flow(action, name="there", connector=connector)
     back = flow("once", name="back", connector=connector, to="in")
     return landscape(there, back, inbound=values)
@@ -255,3 +262,54 @@ def test_what_comes_home_in_the_hubs_next_life_makes_no_second_record(
             assert written == ["a"]
 
     run_virtually(play())
+
+
+LIKE_OURS = {"topic": "record", "about": "r1", "value": "mine"}
+RESTS = frozenset({D.HELD, D.RESOLVING})
+
+
+async def made_without_an_answer(here: Stage) -> None:
+    """And what the platform tells of it comes in before anybody knows, with somebody else's between and behind."""
+    here.platform.faults["/create"] = ["lost_after"]
+    await here.send({"id": "a", "value": "mine"})
+    await here.clock.sleep(1.0)
+    for told in ({"id": "t1", **LIKE_OURS}, {"id": "t2", "topic": "record", "about": "r1x", "value": "theirs"}):
+        await here.send(told, connection="out")
+    await here.settle(within_s=90.0, rest=RESTS)
+    assert {row.key for row in await here.deliveries("back")} == {"out:r1x"}
+    assert not await here.store.events(key="out:r1")
+    (message,) = await here.store.messages(connection="out", state=MessageState.QUARANTINED)
+    (row,) = await here.deliveries("there")
+    assert row.id in message.reason
+
+
+async def told_of(here: Stage, key: str) -> list[Event]:
+    return [event for event in await here.store.events(key=key) if event.connection == "out"]
+
+
+def test_g28_what_the_hub_made_long_before_it_is_found_waits_until_it_is() -> None:
+    async def play(here: Stage) -> None:
+        await made_without_an_answer(here)
+        await here.clock.sleep(300.0)
+        assert len(await told_of(here, "in:a")) == 1
+        assert not await here.store.events(key="out:r1")
+        assert not await here.store.messages(connection="out", state=MessageState.QUARANTINED)
+
+    on_stage(play, both_ways("looked_up_late"))
+
+
+@pytest.mark.parametrize("decision", ["adopt", "discard"])
+def test_g28_what_the_hub_may_have_made_waits_until_a_person_has_decided(decision: str) -> None:
+    async def play(here: Stage) -> None:
+        await made_without_an_answer(here)
+        await here.clock.sleep(3600.0)
+        assert await here.store.messages(connection="out", state=MessageState.QUARANTINED)
+        (row,) = await here.deliveries("there")
+        person = Operator(here.hub.context, "ada")
+        await (person.adopt(row, "r1") if decision == "adopt" else person.discard(row))
+        await here.clock.sleep(60.0)
+        assert not await here.store.messages(connection="out", state=MessageState.QUARANTINED)
+        assert len(await told_of(here, "in:a")) == (decision == "adopt")
+        assert len(await told_of(here, "out:r1")) == (decision == "discard")
+
+    on_stage(play, both_ways("once"))

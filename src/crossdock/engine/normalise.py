@@ -14,6 +14,7 @@ from crossdock.core import crash, json
 from crossdock.core.errors import CrossdockError, StoreError
 from crossdock.core.event import Event, event_id
 from crossdock.core.flow import Connection, Inlet, MapFailed
+from crossdock.core.ids import digest
 from crossdock.core.keys import native_key
 from crossdock.core.lanes import Lane, lanes_of
 from crossdock.core.message import Message
@@ -21,6 +22,7 @@ from crossdock.core.routing import is_stale, verb_of
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
+from crossdock.engine import set_aside
 from crossdock.engine.bounces import WHY as LOOP
 from crossdock.engine.bounces import Bounces
 from crossdock.engine.bugs import bug_in
@@ -31,7 +33,7 @@ from crossdock.engine.hydrate import Quarantine, Records, must_be_fetched
 from crossdock.engine.leases import Leases
 from crossdock.engine.merging import Merger
 from crossdock.engine.receive import payload_of
-from crossdock.engine.whose import NotKnownYet, Whose
+from crossdock.engine.whose import MayBeOurs, NotKnownYet, Whose
 
 BATCH = 128
 IDLE_S = 5.0
@@ -70,6 +72,7 @@ class Normaliser:
         self._merger = Merger(context, connection.name)
         self._bounces = Bounces()
         self.lanes = lanes_of("normalise", f"inbox/{connection.name}")
+        self._set_aside = set_aside.SetAside(context, connection.name, self.lanes, leases, self.again)
         self._not_before: dict[Lane, float] = {}
         self._fetching: dict[asyncio.Task[None], set[Lane]] = {}
         self._aside: set[Lane] = set()
@@ -94,6 +97,7 @@ class Normaliser:
             await self._context.signals.wait(self._signal, 1.0)
             return
         await self._give_way()
+        await self._set_aside.look()
         now = self._context.clock.now()
         held = self._leases.positions(self.lanes)
         free = held.keys() - self._aside
@@ -221,7 +225,8 @@ class Normaliser:
         """A fetched record is kept beside its message, so that doing it again uses it."""
         if not message.hydrate or record is None:
             return None
-        ref, payload = payload_of(message.id, json.encode(record))
+        data = json.encode(record)
+        ref, payload = payload_of(digest("record", message.id, data), data)
         draft.payloads.append(payload)
         return ref
 
@@ -285,9 +290,19 @@ class Normaliser:
                 raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
             data = validator.canonical(data)
         own_words = data if plain is said or not isinstance(plain, dict) else validator.canonical(plain.get("data"))
-        link = await self._whose.changed(
-            self._account, model, str(remote_id), values=own_words, version=version, came_at=message.received_at
-        )
+        try:
+            link = await self._whose.changed(
+                self._account,
+                model,
+                str(remote_id),
+                data,
+                values=own_words,
+                version=version,
+                came_at=message.received_at,
+            )
+        except MayBeOurs as doubt:
+            self._set_aside.noted()
+            raise Quarantine(set_aside.why(doubt.delivery)) from None
         key = link.key if link is not None else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)
         echo = link is not None and is_echo(link, fingerprint_of(own_words), version)
@@ -333,9 +348,11 @@ class Normaliser:
             )
         draft = Draft()
         await self._one(message, records, draft)
+        (move,) = draft.moves
+        if move.after is message.state and move.reason == message.reason:
+            return move.reason
         if not await self._commit((), draft):
             raise CrossdockError(f"message {message.id} has changed meanwhile", hint="look again, then decide")
-        (move,) = draft.moves
         return move.reason if move.after is MessageState.QUARANTINED else ""
 
     async def _commit(self, messages: Sequence[Message], draft: Draft) -> bool:

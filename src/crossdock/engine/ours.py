@@ -1,17 +1,23 @@
 """A platform may tell of what the hub does there before it has answered the hub: such a message waits for the outcome.
+Where that stays unknown for long, only what is alike waits on, in quarantine, and delays no other.
 
 Else what the hub itself has made would come in as somebody else's, and go back to where it came from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from crossdock.core import json
 from crossdock.core.flow import Flow
+from crossdock.core.states import DeliveryState
 from crossdock.engine.context import Context
 
 PATIENCE_S = 60.0
-"""From when the message came. What is not resolved by then is looked up later, and what came in goes its way."""
+"""From when the message came. What is not resolved by then is looked up later, and what came in goes its way, unless it
+is alike."""
+IN_DOUBT = (DeliveryState.SENDING, DeliveryState.RESOLVING, DeliveryState.HELD)
 
 
 class Ours:
@@ -35,6 +41,21 @@ class Ours:
                 return True
         return False
 
+    async def maker(self, account: str, model: str, data: Mapping[str, Any], since: float) -> str:
+        """The delivery that may have made a record of these values there before `since`, without an answer so far;
+        "" = there is none. What it has sent is known where its event is of this model."""
+        store = self._context.store
+        keys = {entity for record in await store.claimed_keys(account, model, since) for entity in _entities(record)}
+        if not keys:
+            return ""
+        for flow in await self._writers(account, model):
+            rows = await store.deliveries(flow=flow.name, states=IN_DOUBT)
+            makers = {row.event_id: row.id for row in rows if row.key in keys}
+            for event in await store.events(list(makers)) if makers else ():
+                if event.model == model and _alike(json.decode(event.data), data):
+                    return makers[event.id]
+        return ""
+
     async def _writers(self, account: str, model: str) -> Sequence[Flow]:
         return [
             flow
@@ -43,6 +64,12 @@ class Ours:
             and flow.action.model == model
             and await self._context.leads_to(flow.connection, account)
         ]
+
+
+def _alike(sent: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """In all that both of them say. A platform may keep less than it is sent, and tells more of it."""
+    both = sent.keys() & told.keys()
+    return bool(both) and all(sent[name] == told[name] for name in both)
 
 
 def _entities(key: str) -> Iterator[str]:

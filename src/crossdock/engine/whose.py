@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from crossdock.core.errors import CredentialError
 from crossdock.core.xref import CrossReference, LinkState
@@ -13,6 +14,14 @@ from crossdock.engine.ours import PATIENCE_S, Ours
 
 class NotKnownYet(Exception):
     """Who has made this change is not known yet."""
+
+
+class MayBeOurs(Exception):
+    """The delivery whose outcome tells whose this record is."""
+
+    def __init__(self, delivery: str) -> None:
+        super().__init__(delivery)
+        self.delivery = delivery
 
 
 class Whose:
@@ -29,17 +38,31 @@ class Whose:
         return [row for row in rows if row.state is LinkState.LINKED]
 
     async def changed(
-        self, account: str, model: str, remote_id: str, *, values: object, version: str, came_at: float
+        self,
+        account: str,
+        model: str,
+        remote_id: str,
+        data: Mapping[str, Any],
+        *,
+        values: object,
+        version: str,
+        came_at: float,
     ) -> CrossReference | None:
-        """The entity that is linked to a record with these new values. Raises NotKnownYet while the record may be one
-        that the hub is just making, or the change one that it is just making to it."""
+        """The entity that is linked to a record with this data; `values` is the same in the platform's own words.
+        Raises NotKnownYet while the record may be one that the hub is just making, or the change one that it is just
+        making to it; MayBeOurs where that is unknown for long and the record is alike."""
         found = await self.linked(account, model, [remote_id])
         if found and is_echo(found[0], fingerprint_of(values), version):
             return found[0]
-        if self._context.clock.now() < came_at + PATIENCE_S and await self._ours.writes(account, model):
-            if await self._ours.under_way(account, model, found[0].key if found else "", came_at):
-                raise NotKnownYet
-            found = await self.linked(account, model, [remote_id])  # the outcome may have come in between
+        fresh = self._context.clock.now() < came_at + PATIENCE_S
+        if (found and not fresh) or not await self._ours.writes(account, model):
+            return found[0] if found else None
+        if fresh and await self._ours.under_way(account, model, found[0].key if found else "", came_at):
+            raise NotKnownYet
+        maker = "" if found else await self._ours.maker(account, model, data, came_at)
+        found = await self.linked(account, model, [remote_id])  # the outcome may have come in between
+        if maker and not found:
+            raise MayBeOurs(maker)
         return found[0] if found else None
 
     async def _may_be_linked(self, account: str, model: str) -> bool:
