@@ -149,7 +149,8 @@ class Count(Struct, frozen=True, gc=False):
 
 class Work(Struct, frozen=True, gc=False):
     """One atomic commit. Appends (arrivals, messages, events, deliveries, exchanges, effects, payloads) are
-    idempotent by id: a row that is there already stays as it is and is reported in `Committed.repeated`."""
+    idempotent by id: a row that is there already stays as it is and is reported in `Committed.repeated`. Of messages
+    that are all there already, what they came in is left out, too: a repeat adds nothing."""
 
     id: str
     guards: tuple[Guard, ...] = ()

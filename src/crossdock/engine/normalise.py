@@ -22,6 +22,7 @@ from crossdock.core.routing import is_stale, verb_of
 from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
+from crossdock.core.xref import CrossReference
 from crossdock.engine import set_aside
 from crossdock.engine.bounces import WHY as LOOP
 from crossdock.engine.bounces import Bounces
@@ -290,19 +291,7 @@ class Normaliser:
                 raise Quarantine(f"not a valid {model}@{MAJOR}: {'; '.join(problems[:5])}")
             data = validator.canonical(data)
         own_words = data if plain is said or not isinstance(plain, dict) else validator.canonical(plain.get("data"))
-        try:
-            link = await self._whose.changed(
-                self._account,
-                model,
-                str(remote_id),
-                data,
-                values=own_words,
-                version=version,
-                came_at=message.received_at,
-            )
-        except MayBeOurs as doubt:
-            self._set_aside.noted()
-            raise Quarantine(set_aside.why(doubt.delivery)) from None
+        link = await self._link(message, (model, str(remote_id)), data, own_words, version)
         key = link.key if link is not None else native_key(self._connection.name, str(remote_id))
         encoded = json.canonical(data)
         echo = link is not None and is_echo(link, fingerprint_of(own_words), version)
@@ -327,6 +316,21 @@ class Normaliser:
             data=encoded,
             appended_at=self._context.clock.now(),
         )
+
+    async def _link(
+        self, message: Message, record: tuple[str, str], data: Mapping[str, Any], own_words: Any, version: str
+    ) -> CrossReference | None:
+        """Raises Quarantine, NotKnownYet."""
+        try:
+            link = await self._whose.changed(
+                self._account, *record, data, values=own_words, version=version, came_at=message.received_at
+            )
+            if maker := self._set_aside.behind(message, record):
+                raise MayBeOurs(maker)
+        except MayBeOurs as doubt:
+            self._set_aside.note(message, record, doubt.delivery)
+            raise Quarantine(set_aside.why(doubt.delivery)) from None
+        return link
 
     async def _partition(self, named: Any, key: str) -> str:
         """What is kept in order: the entity that the map named, else the event's own."""

@@ -160,10 +160,11 @@ class Receiver:
     async def _report_conflicts(self, name: str, body: bytes, conflicts: frozenset[str], now: float) -> None:
         """The same identity with other content: the first one is kept, the other is quarantined beside it."""
         for conflict in sorted(conflicts):
-            ref, payload = payload_of(conflict, body)
+            identity = digest("conflict", conflict, hashlib.sha256(body).hexdigest())
+            ref, payload = payload_of(identity, body)
             hint = "compare it with the first one: crossdock trace " + conflict
             message = Message(
-                id=digest("conflict", conflict, ref.sha256),
+                id=identity,
                 arrival_id=digest("arrival", name, ref.sha256),
                 connection=name,
                 topic="",
@@ -192,20 +193,22 @@ def arrival_work(
     now: float,
     cells: Sequence[CellWrite] = (),
 ) -> Work:
-    """One arrival and its messages as a Work."""
+    """One arrival and its messages as a Work. The arrival goes by the Work's id, and so do its payloads: indexes on
+    what comes in grow at one place. One without messages goes by its content: an empty page of a poll is kept once."""
     reason, state = "", MessageState.RECEIVED
     if isinstance(parts, CrossdockError):
         reason = f"cannot be split into messages: {parts.what}"
         unsplit = digest("unsplit", body)
         parts = (Part(identity=unsplit, topic="", order_hint=unsplit, body=body),)
         state = MessageState.QUARANTINED
-    arrival_id = digest("arrival", name, body, *(part.identity for part in parts))
+    arrival_id = work_id if parts else digest("arrival", name, body)
     ref, payload = payload_of(arrival_id, body)
     payloads = {ref.id: payload}
     messages: list[Message] = []
-    for part in parts:
+    for number, part in enumerate(parts):
         identity = message_id(name, part.identity)
-        body_ref, body_payload = (ref, payload) if part.body is body else payload_of(identity, part.body)
+        whole = part.body is body
+        body_ref, body_payload = (ref, payload) if whole else payload_of(f"{arrival_id}/{number}", part.body)
         payloads[body_ref.id] = body_payload
         messages.append(
             Message(
@@ -232,10 +235,9 @@ def arrival_work(
     )
 
 
-def payload_of(owner: str, data: bytes) -> tuple[PayloadRef, Payload]:
+def payload_of(identity: str, data: bytes) -> tuple[PayloadRef, Payload]:
     """Bytes that belong to one owner: two owners never share a payload, so each may be removed in its time."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    ref = PayloadRef(digest("payload", owner, sha256), len(data), sha256)
+    ref = PayloadRef(identity, len(data), hashlib.sha256(data).hexdigest())
     return ref, Payload(ref, data)
 
 

@@ -151,16 +151,12 @@ class Batch:
         repeated: list[str] = []
         conflicts: list[str] = []
         numbers: dict[str, int] = {}
-        for payload in work.payloads:
-            if payload.ref.id not in changes.payloads:
-                put(changes.payloads, payload.ref.id, payload)
-        for arrival in work.arrivals:
-            if arrival.id not in changes.arrivals:
-                put(changes.arrivals, arrival.id, arrival)
+        idle: set[str] = set()
         for message in work.messages:
             known = facts.messages.get(message.id)
             if known is not None:
                 repeated.append(message.id)
+                idle.add(message.body.id)
                 if known[1] != message.content_hash:
                     conflicts.append(message.id)
                 continue
@@ -169,6 +165,14 @@ class Batch:
             put(changes.messages, message.id, (message, partition, number))
             put(facts.messages, message.id, (message.state, message.content_hash, message.connection))
             self._tally("message", message.connection, message.state, 1)
+        if not repeated or len(repeated) < len(work.messages):
+            idle.difference_update(arrival.payload.id for arrival in work.arrivals)
+            for arrival in work.arrivals:
+                if arrival.id not in changes.arrivals:
+                    put(changes.arrivals, arrival.id, arrival)
+            for payload in work.payloads:
+                if payload.ref.id not in changes.payloads and payload.ref.id not in idle:
+                    put(changes.payloads, payload.ref.id, payload)
         for event in work.events:
             if event.id in facts.events or event.id in changes.events:
                 repeated.append(event.id)

@@ -122,6 +122,28 @@ class Appends:
         assert list(await store.effects(["batch"])) == [effect]
         assert list(await store.attempts([exchange.id])) == [attempt]
 
+    async def test_messages_that_come_again_in_another_arrival_add_nothing(self, store: Store) -> None:
+        first, again = a.arrival("1"), a.arrival("2")
+        message, payload = a.message("1"), a.payload("1", b"raw")
+        await commit(store, "w1", payloads=(payload,), arrivals=(first,), messages=(message,))
+        later = replace(message, arrival_id=again.id, body=again.payload)
+        other = a.payload("2", b"raw")
+        done = await commit(store, "w2", payloads=(other,), arrivals=(again,), messages=(later,))
+        assert done.repeated == {message.id}
+        assert await store.arrival(again.id) is None
+        assert await store.payloads([message.body, other.ref]) == {payload.ref.id: b"raw"}
+
+    async def test_of_an_arrival_that_repeats_a_part_only_what_is_new_is_kept(self, store: Store) -> None:
+        await commit(store, "w1", payloads=(a.payload("1"),), arrivals=(a.arrival("1"),), messages=(a.message("1"),))
+        old = replace(a.message("1"), arrival_id=a.arrival("2").id, body=a.payload("old again").ref)
+        new = replace(a.message("2"), arrival_id=a.arrival("2").id, body=a.payload("new").ref)
+        payloads = (a.payload("2"), a.payload("old again"), a.payload("new"))
+        await commit(store, "w2", payloads=payloads, arrivals=(a.arrival("2"),), messages=(old, new))
+        assert await store.arrival(a.arrival("2").id) is not None
+        found = await store.payloads([payload.ref for payload in payloads])
+        assert set(found) == {a.payload("2").ref.id, a.payload("new").ref.id}
+        assert [row.arrival_id for row in await store.messages([old.id])] == [a.message("1").arrival_id]
+
     async def test_the_same_arrival_and_payload_again_change_nothing(self, store: Store) -> None:
         arrival, payload = a.arrival("1"), a.payload("1", b"first")
         await commit(store, "w1", payloads=(payload,), arrivals=(arrival,))
