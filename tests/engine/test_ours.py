@@ -283,6 +283,51 @@ async def made_without_an_answer(here: Stage) -> None:
     assert row.id in message.reason
 
 
+def test_what_somebody_changes_of_what_may_be_the_hubs_waits_behind_it() -> None:
+    async def play(here: Stage) -> None:
+        await made_without_an_answer(here)
+        await here.send({"id": "t3", "topic": "record", "about": "r1", "value": "changed there"}, connection="out")
+        await here.clock.sleep(600.0)
+        assert {row.key for row in await here.deliveries("back")} == {"out:r1x"}
+        (row,) = await here.deliveries("there")
+        await Operator(here.hub.context, "ada").adopt(row, "r1")
+        await here.send({"id": "t4", "topic": "record", "about": "r1", "value": "changed again"}, connection="out")
+        await here.clock.sleep(60.0)
+        told = [json.decode(event.data)["value"] for event in await told_of(here, "in:a")]
+        assert told == ["mine", "changed there", "changed again"]
+        assert not await here.store.messages(connection="out", state=MessageState.QUARANTINED)
+
+    on_stage(play, both_ways("once"))
+
+
+def test_what_may_be_the_hubs_is_read_in_its_next_life_too(tmp_path: Path) -> None:
+    world = both_ways("once")
+
+    async def play() -> None:
+        async with stage(world, path=tmp_path / "hub.db") as here:
+            await made_without_an_answer(here)
+            (row,) = await here.deliveries("there")
+            await Operator(here.hub.context, "ada").adopt(row, "r1")
+        async with stage(world, path=tmp_path / "hub.db", clock=here.clock) as here:
+            await here.clock.sleep(60.0)
+            assert len(await told_of(here, "in:a")) == 1
+            assert not await here.store.messages(connection="out", state=MessageState.QUARANTINED)
+
+    run_virtually(play())
+
+
+def test_a_person_who_discards_what_may_be_the_hubs_lets_what_follows_go_its_way() -> None:
+    async def play(here: Stage) -> None:
+        await made_without_an_answer(here)
+        (message,) = await here.store.messages(connection="out", state=MessageState.QUARANTINED)
+        await Operator(here.hub.context, "ada").discard_message(message)
+        await here.send({"id": "t3", "topic": "record", "about": "r1", "value": "changed there"}, connection="out")
+        await here.clock.sleep(120.0)
+        assert len(await told_of(here, "out:r1")) == 1
+
+    on_stage(play, both_ways("once"))
+
+
 async def told_of(here: Stage, key: str) -> list[Event]:
     return [event for event in await here.store.events(key=key) if event.connection == "out"]
 
