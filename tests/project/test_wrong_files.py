@@ -172,9 +172,18 @@ OF_PEOPLE = {
         (PERSON.replace("$id: person@1", "$id: person"), "models/person.yaml:1:1: say what this is"),
         (PERSON.replace("type: object", "type: [object"), "models/person.yaml:3:11: not valid YAML"),
         (PERSON.replace("number", "number, maxLength: much"), "models/person.yaml:4:23: "),
-        (PERSON.replace("number", "number, const: .nan"), "models/person.yaml:4:30: .nan is no number that is read here\n    put text in quotes"),
-        (PERSON.replace("number", "number, enum: [1, -.inf]"), "models/person.yaml:4:33: -.inf is no number that is read here"),
-        (PERSON.replace("number", "number, maximum: 1e999"), "models/person.yaml:4:32: 1e999 is no number that is read here"),
+        (
+            PERSON.replace("number", "number, const: .nan"),
+            "models/person.yaml:4:30: .nan is no number that is read here\n    put text in quotes",
+        ),
+        (
+            PERSON.replace("number", "number, enum: [1, -.inf]"),
+            "models/person.yaml:4:33: -.inf is no number that is read here",
+        ),
+        (
+            PERSON.replace("number", "number, maximum: 1e999"),
+            "models/person.yaml:4:32: 1e999 is no number that is read here",
+        ),
     ],
 )
 def test_a_broken_model_is_told_and_nothing_that_rests_on_it(check: Check, spoilt: str, said: str) -> None:
