@@ -15,7 +15,7 @@ from crossdock.engine.poison import WHY
 from crossdock.stores import open_store
 from crossdock.testing.chaos import memory
 from crossdock.testing.chaos.deciding import held_for, let_go
-from crossdock.testing.chaos.kills import finish
+from crossdock.testing.chaos.ending import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.oracle import oracle

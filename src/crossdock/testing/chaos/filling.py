@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from crossdock.testing.chaos import mounted
-from crossdock.testing.chaos.kills import finish
+from crossdock.testing.chaos.ending import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.oracle import oracle

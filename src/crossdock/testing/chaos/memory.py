@@ -17,7 +17,7 @@ from crossdock.core.message import message_id
 from crossdock.core.states import DeliveryState, MessageState
 from crossdock.engine.poison import ACCUSED, DEATHS, WHY
 from crossdock.testing.chaos.deciding import held_for, let_go
-from crossdock.testing.chaos.kills import finish
+from crossdock.testing.chaos.ending import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.oracle import Oracle, oracle

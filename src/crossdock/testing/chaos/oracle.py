@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ LENGTH = b"content-length:"
 KEY = b"idempotency-key:"
 BAD = "bad"
 """In a name: refused."""
-DAWDLES = 0.02
+FAILED = 500, b'{"error": "internal"}'
 MID_BODY_BYTES = 100_000
 """A larger body is read only so far before the hub that sends it is killed, where that is wished for."""
 
@@ -35,8 +36,15 @@ class Oracle:
     """how often an answer is spoilt although it happened"""
     busy: float = 0.0
     """how often nothing happens: 429"""
+    lag_s: float = 0.0
+    """a record is found only after a while, up to this long"""
+    saves_failures: float = 0.0
+    """how often the first answer to a key is a 500, although it happened, and every repeat is told the same"""
+    failing: set[str] = field(default_factory=set)
+    """what was told under such a key: a person must be asked"""
+    dawdles: float = 0.02
     dawdle_s: float = 0.0
-    """some of what it is told it does only after a while, up to this long"""
+    """so much of what it is told it does only after a while, up to this long"""
     kills: int = 0
     """process to kill in the middle of a large body; 0 = none"""
     made: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
@@ -45,7 +53,7 @@ class Oracle:
     """class → remote id → record"""
     unheard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """class → what it was told, and spoilt its answer to: nobody can know the outcome"""
-    _remembered: dict[str, bytes] = field(default_factory=dict)
+    _remembered: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Until it is closed: a stream's task that is cancelled would be told of as an error."""
@@ -65,7 +73,7 @@ class Oracle:
             os.kill(pid, signal.SIGKILL)
             return False
         body = json.decode(await reader.readexactly(length)) if length else None
-        if self.dawdle_s and body is not None and self.chance.random() < DAWDLES:
+        if self.dawdle_s and body is not None and self.chance.random() < self.dawdles:
             await asyncio.sleep(self.chance.random() * self.dawdle_s)
         busy = self.chance.random() < self.busy
         status, answer = (429, b"{}") if busy else self._answer(method, target, _value(head, KEY), body)
@@ -75,7 +83,7 @@ class Oracle:
         if spoilt and self.chance.random() < 0.5:
             return False
         if spoilt:
-            status, answer = 500, b'{"error": "internal"}'
+            status, answer = FAILED
         start = f"HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
         writer.write(start.encode() + answer)
         await writer.drain()
@@ -86,21 +94,29 @@ class Oracle:
         kind, _, name = unquote(path).partition("/")
         if method == "GET":
             mark = query.partition("=")[2]
-            return 200, json.encode({"hits": [one for one in self.records[kind].values() if one["mark"] == mark]})
+            shown = [one for one in self.records[kind].values() if one["shown_at"] <= time.monotonic()]
+            return 200, json.encode({"hits": [one for one in shown if one["mark"] == mark]})
         if key and key in self._remembered:
-            return 200, self._remembered[key]
+            return self._remembered[key]
         if BAD in str(body["full_name"]):
             return 422, b'{"error": "not a name that we take"}'
-        answer = json.encode({"id": self._write(kind, name, body)})
+        answer = 200, json.encode({"id": self._write(kind, name, body)})
+        if key and self.chance.random() < self.saves_failures:
+            self.failing.add(str(body["email"]))
+            answer = FAILED
         if key:
             self._remembered[key] = answer
-        return 200, answer
+        return answer
 
     def _write(self, kind: str, name: str, body: Any) -> str:
         records = self.records[kind]
         remote_id = name or f"{kind}-{len(records) + 1}"
-        mark = records[remote_id]["mark"] if remote_id in records else body.get("mark", "")
-        records[remote_id] = {"id": remote_id, "mark": mark, "entity": body["reference"]}
+        known = records.get(remote_id) or {
+            "id": remote_id,
+            "mark": body.get("mark", ""),
+            "shown_at": time.monotonic() + self.chance.random() * self.lag_s,
+        }
+        records[remote_id] = {**known, "entity": body["reference"]}
         self.made[kind][str(body["reference"])].append(str(body["email"]))
         return remote_id
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from crossdock.testing.chaos import network, workers
+from crossdock.testing.chaos.deciding import finish_and_decide
 from crossdock.testing.chaos.inbox import ALL, Warehouse
-from crossdock.testing.chaos.kills import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.network import CUTS, Network
@@ -63,7 +63,7 @@ def partitions(seed: int, flaps: int = FLAPS, cut_s: tuple[float, float] = CUT_S
             senders = Senders(chance)
             hubs = _under_load(ledger, net, project, senders, chance, flaps, cut_s)
             there.trouble = 0.0
-            finish(ledger, project, senders, ALL)
+            finish_and_decide(ledger, project, senders, there, ALL)
             warehouse.tell(there)
             asyncio.run(judge(ledger, project, senders, there, ALL))
             ledger.fenced += overtaken(hubs)

@@ -14,11 +14,11 @@ from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.workers import Trial
 from crossdock.testing.services import Postgres
 
-TIMEOUTS_S = (5, 15)
+TIMEOUTS_S = (5, 20)
 """Of a request: a successor waits so long, and ten seconds more, for what an overtaken worker may have under way. The
 longer one is longer than a lease."""
-DAWDLE = 0.8
-"""The destinations take up to this part of it."""
+DAWDLES, DAWDLE = 0.1, 0.8
+"""Of so many requests the destinations take up to this part of it."""
 STOPS = 3
 STILL_S = (12.0, 20.0)
 """Longer than a lease."""
@@ -36,7 +36,7 @@ def standstills(seed: int, stops: int = STOPS, still_s: tuple[float, float] = ST
     chance = random.Random(f"standstill/{seed}")  # noqa: S311 - the seed is the point
     timeout_s = chance.choice(TIMEOUTS_S)
     with Postgres() as server, Trial(chance, server, timeout_s=timeout_s) as trial:
-        trial.there.dawdle_s = DAWDLE * timeout_s
+        trial.there.dawdles, trial.there.dawdle_s = DAWDLES, DAWDLE * timeout_s
         for _ in range(stops):
             trial.bulk_bytes = chance.choice((0, BULK_BYTES))
             trial.calm()

@@ -15,8 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from crossdock.testing.chaos.deciding import finish_and_decide
 from crossdock.testing.chaos.inbox import ALL, Warehouse
-from crossdock.testing.chaos.kills import finish
 from crossdock.testing.chaos.landing import FLOWS, Senders, project_of
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.oracle import oracle
@@ -30,6 +30,8 @@ CALM_S = (0.1, 1.5)
 PERSONS = 8
 """New ones each time that somebody sends."""
 PAUSE_S = 0.3
+LAG_S = 0.5
+FAILURES_SAVED = 0.01
 TROUBLE = (0.0, 0.1, 0.2)
 ENDS_WITHIN_S = 60.0
 ENDED = "a worker ended; it is started again"
@@ -80,6 +82,7 @@ class Trial:
         with self._stack:
             enter = self._stack.enter_context
             self.there = enter(oracle(self.chance, FLOWS))
+            self.there.lag_s, self.there.saves_failures = LAG_S, FAILURES_SAVED
             folder = Path(enter(tempfile.TemporaryDirectory())) / "p"
             self._project = project_of(folder, self.there.urls, self._server.url, self._timeout)
             self._warehouse = Warehouse(self._server.url)
@@ -122,6 +125,6 @@ class Trial:
         self.log = self.hub.log
         if code != 0 or (ENDED in self.log and not self._may_end):
             self.ledger.find("ended", f"the workers ended with {code}: {self.log[-500:]}")
-        finish(self.ledger, self._project, self.senders, ALL)
+        finish_and_decide(self.ledger, self._project, self.senders, self.there, ALL)
         self._warehouse.tell(self.there)
         asyncio.run(judge(self.ledger, self._project, self.senders, self.there, ALL))
