@@ -41,6 +41,8 @@ def standstills(seed: int, stops: int = STOPS, still_s: tuple[float, float] = ST
             trial.bulk_bytes = chance.choice((0, BULK_BYTES))
             trial.calm()
             _stand_still(trial, LONG_S if chance.random() < LONG_SHARE else chance.uniform(*still_s))
+        trial.there.dawdle_s = 0.0
+        time.sleep(DAWDLE * timeout_s)
         _replace(trial)
     trial.ledger.fenced += overtaken([trial.log])
     return trial.ledger

@@ -31,7 +31,7 @@ PERSONS = 8
 """New ones each time that somebody sends."""
 PAUSE_S = 0.3
 LAG_S = 0.5
-FAILURES_SAVED = 0.01
+FAILURES_SAVED = 0.003
 TROUBLE = (0.0, 0.1, 0.2)
 ENDS_WITHIN_S = 60.0
 ENDED = "a worker ended; it is started again"
