@@ -17,5 +17,5 @@ def test_workers_that_are_cut_off_lose_and_double_nothing() -> None:
         (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(lacks)
     ledger = partitions.partitions(1, flaps=1, cut_s=(1.0, 3.0))
     assert ledger.clean, "\n".join(ledger.findings)
-    assert ledger.harms == {"cut cable": 2, "cut all cables": 1}
+    assert (ledger.harms["cut cable"], ledger.harms["cut all cables"]) == (2, 1)
     assert ledger.accepted
