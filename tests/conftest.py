@@ -1,7 +1,7 @@
 """A PostgreSQL server of the tests' own, on a socket, gone afterwards."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import asyncpg
 import pytest
@@ -11,6 +11,22 @@ from crossdock.testing.services import POSTGRES, Missing, Postgres
 
 REQUIRED = "CROSSDOCK_TEST_REQUIRED"
 """Set where nothing may be skipped."""
+
+
+Needs = Callable[[str], None]
+
+
+@pytest.fixture
+def needs() -> Needs:
+    """Is told what this machine lacks for a test; "" = nothing."""
+    return _skip
+
+
+def _skip(lacking: str) -> None:
+    if lacking and os.environ.get(REQUIRED):
+        pytest.fail(lacking)
+    if lacking:
+        pytest.skip(lacking)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +59,5 @@ def own_postgres() -> Postgres:
     try:
         return Postgres()
     except Missing as missing:
-        if os.environ.get(REQUIRED):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        _skip(str(missing))
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,11 @@ from crossdock.testing.chaos.reckoning import judge
 from crossdock.testing.live import HubProcess, store_url_of
 
 
-@pytest.mark.skipif(bool(memory.lacks()), reason=memory.lacks())
 @pytest.mark.timeout(120)
-def test_g15_a_hub_that_is_ever_shorter_of_memory_loses_nothing_and_blames_no_message_for_it() -> None:
+def test_g15_a_hub_that_is_ever_shorter_of_memory_loses_nothing_and_blames_no_message_for_it(
+    needs: Callable[[str], None],
+) -> None:
+    needs(memory.lacks())
     ledger = memory.shortages(3, lives=1)
     assert ledger.clean, "\n".join(ledger.findings)
     assert ledger.kills["memory"]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 import pytest
 
 from crossdock.testing.chaos import partitions
 
-REQUIRED = "CROSSDOCK_TEST_REQUIRED"
-
 
 @pytest.mark.timeout(150)
-def test_workers_that_are_cut_off_lose_and_double_nothing() -> None:
-    if lacks := partitions.lacks():
-        (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(lacks)
+def test_workers_that_are_cut_off_lose_and_double_nothing(needs: Callable[[str], None]) -> None:
+    needs(partitions.lacks())
     ledger = partitions.partitions(1, flaps=1, cut_s=(1.0, 3.0))
     assert ledger.clean, "\n".join(ledger.findings)
     assert (ledger.harms["cut cable"], ledger.harms["cut all cables"]) == (2, 1)

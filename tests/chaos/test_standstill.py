@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 import pytest
 
 from crossdock.testing.chaos import standstill, workers
 
-REQUIRED = "CROSSDOCK_TEST_REQUIRED"
-
 
 @pytest.mark.timeout(150)
-def test_g10_a_worker_that_goes_on_after_others_took_its_place_does_no_harm_and_g25_all_are_replaced_amid_it() -> None:
-    if lacks := workers.lacks():
-        (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(lacks)
+def test_g10_a_worker_that_goes_on_after_others_took_its_place_does_no_harm_and_g25_all_are_replaced_amid_it(
+    needs: Callable[[str], None],
+) -> None:
+    needs(workers.lacks())
     ledger = standstill.standstills(1, stops=1, still_s=(12.0, 12.0))
     assert ledger.clean, "python3 dev.py chaos --campaign F15P --seed 1\n" + "\n".join(ledger.findings)
     assert ledger.harms["stood still"] == ledger.harms["replaced every worker"] == 1

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 import pytest
 
 from crossdock.testing.chaos import upgrades, workers
 
-REQUIRED = "CROSSDOCK_TEST_REQUIRED"
 ROWS = 2_000
 
 
@@ -20,9 +19,8 @@ def test_g26_a_full_store_whose_upgrade_is_killed_loses_nothing() -> None:
 
 
 @pytest.mark.timeout(120)
-def test_g26_a_full_store_on_postgresql_whose_upgrade_is_killed_loses_nothing() -> None:
-    if lacks := workers.lacks():
-        (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(lacks)
+def test_g26_a_full_store_on_postgresql_whose_upgrade_is_killed_loses_nothing(needs: Callable[[str], None]) -> None:
+    needs(workers.lacks())
     ledger = upgrades.postgres_stores(0, ROWS, kills=2)
     assert ledger.clean, "\n".join(ledger.findings)
     assert ledger.kills["migrate.step"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,6 +55,12 @@ def test_a_name_is_taken_while_a_process_that_it_was_handed_to_lives(tmp_path: P
     with child:
         assert of(tmp_path) != name.text
     assert of(tmp_path) == name.text
+
+
+def test_a_copy_of_the_folder_beside_it_is_another_hub(tmp_path: Path) -> None:
+    with Name(tmp_path / "one", "production") as name:
+        shutil.copytree(tmp_path / "one", tmp_path / "two")
+        assert of(tmp_path / "two") == of(tmp_path / "two") != name.text
 
 
 @pytest.mark.parametrize("what", ["another start of the machine", "another machine"])

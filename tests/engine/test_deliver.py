@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from crossdock.core import json
 from crossdock.core.connector import Call, ConnectionSettings, ItemId, Outbound, Receipt, Steps
 from crossdock.core.effects import EffectClass
 from crossdock.core.flow import Flow
@@ -69,6 +70,24 @@ def test_the_same_identity_with_other_content_is_quarantined_beside_the_first() 
         assert here.platform.effects == ["first"]
         (conflict,) = [m for m in await here.store.messages(connection="in") if m.state == "quarantined"]
         assert "other content" in conflict.reason
+
+    on_stage(play, flow("put"))
+
+
+def test_g05_what_is_quarantined_is_the_item_and_what_brought_it() -> None:
+    """Not the whole request or page: one of several may be new, and another a repeat."""
+
+    async def play(here: Stage) -> None:
+        await here.send({"id": "a", "value": "first"})
+        await here.send({"id": "b", "value": "new"}, {"id": "a", "value": "second"})
+        await here.settle()
+        assert sorted(here.platform.effects) == ["first", "new"]
+        (conflict,) = [m for m in await here.store.messages(connection="in") if m.state == "quarantined"]
+        arrival = await here.store.arrival(conflict.arrival_id)
+        assert arrival is not None
+        kept = await here.store.payloads([conflict.body, arrival.payload])
+        assert json.decode(kept[conflict.body.id])["value"] == "second"
+        assert [one["value"] for one in json.decode(kept[arrival.payload.id])] == ["new", "second"]
 
     on_stage(play, flow("put"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import pytest
@@ -26,8 +27,10 @@ def test_what_is_taken_is_passed_over_at_the_end_too() -> None:
     assert free_subnets(2, len(subnets) // 2 - 1, [last[1]]) == [subnets[-2], first]
 
 
-@pytest.mark.skipif(bool(network.lacks()), reason=network.lacks())
-def test_two_networks_that_would_choose_the_same_addresses_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_networks_that_would_choose_the_same_addresses_do_not(
+    needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs(network.lacks())
     monkeypatch.setattr(os, "getpid", lambda: 1000)
     with Network(("one", "two")) as first:
         monkeypatch.setattr(os, "getpid", lambda: 1000 + 2**22)

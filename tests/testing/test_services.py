@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,11 @@ MOMENTS = {
 
 
 @pytest.fixture(autouse=True)
-def _programs() -> None:
+def _programs(needs: Callable[[str], None]) -> None:
     try:
         services._programs()
     except Missing as missing:
-        pytest.skip(str(missing))
+        needs(str(missing))
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

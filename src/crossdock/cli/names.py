@@ -46,9 +46,10 @@ class Name:
             return ""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            said = os.pread(self._lock, 100, 0).decode("ascii", "replace")
-            if not said.startswith(_machine()) or len(said) != len(_machine()) + 16:
-                said = f"{_machine()}{token_hex(8)}"
+            said = os.pread(self._lock, 300, 0).decode("ascii", "replace")
+            here = _here(self._lock)
+            if not said.startswith(here) or len(said) != len(here) + 16:
+                said = f"{here}{token_hex(8)}"
                 os.ftruncate(self._lock, 0)
                 os.pwrite(self._lock, said.encode(), 0)
         except OSError:
@@ -56,8 +57,10 @@ class Name:
         return said[-16:]
 
 
-def _machine() -> str:
-    """This machine since it was last started: a copy of the folder elsewhere is another hub's."""
+def _here(lock: int) -> str:
+    """This very file on this machine since it was last started: a copy of the folder, here or elsewhere, is another
+    hub's."""
+    file, boot = os.fstat(lock), ""
     with contextlib.suppress(OSError):
-        return f"{socket.gethostname()} {BOOT.read_text().strip()} "
-    return f"{socket.gethostname()} "
+        boot = BOOT.read_text().strip()
+    return f"{socket.gethostname()} {boot} {file.st_dev}:{file.st_ino} "

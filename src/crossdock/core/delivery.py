@@ -69,6 +69,7 @@ class Exchange(Struct, frozen=True, gc=False):
     answer: bytes = b""
     """the verdict's answer as JSON: what a re-driven action is told"""
     why: str = ""
+    """how it came to its end; of an intent: the worker that sends it"""
     first_sent_at: float = 0.0
     ended_at: float = 0.0
     attempts: int = 1

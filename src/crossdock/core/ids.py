@@ -1,4 +1,5 @@
-"""Identities are short hashes of what they identify, so that doing a thing again names the same thing."""
+"""Identities are short hashes of what they identify, so that doing a thing again names the same thing. Only a Work, and
+what comes in with it, has a name that is given once."""
 
 from __future__ import annotations
 

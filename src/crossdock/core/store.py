@@ -22,9 +22,6 @@ class Leased(Struct, frozen=True, gc=False):
 
     position: int
     fence: int
-    overtaken: bool = False
-    """just taken from another worker, whose time was over and who had not given it back: what it sent may be under way
-    still"""
 
 
 class Worker(Struct, frozen=True, gc=False):
@@ -108,9 +105,10 @@ class Store(Protocol):
         *,
         connection: str = "",
         state: MessageState | None = None,
+        reason: str = "",
         limit: int = 100,
     ) -> Sequence[Message]:
-        """By ids, or the newest first of a connection and state."""
+        """By ids, or the newest first of a connection and state; with a `state`, those whose reason begins so."""
         ...
 
     async def arrival(self, arrival_id: str) -> Arrival | None: ...

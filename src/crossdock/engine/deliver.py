@@ -28,7 +28,7 @@ from crossdock.engine.line import NEVER, NOBODY, Line
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.prepare import Prepared
 from crossdock.engine.record import Rooms
-from crossdock.engine.recover import recover
+from crossdock.engine.recover import leave, recover
 from crossdock.engine.signals import LEASES
 
 MOST_LINES = 20_000
@@ -126,9 +126,9 @@ class Deliverer:
 
     # --- life ---------------------------------------------------------------------------------------------------
 
-    async def take(self, fences: Mapping[int, LaneFence], overtaken: Collection[int]) -> None:
+    async def take(self, fences: Mapping[int, LaneFence]) -> None:
         """These partitions are this worker's from here on, with what their last holder left open, held or dead."""
-        await recover(self._context, self.flow, fences, overtaken)
+        await recover(self._context, self.flow, fences)
         self._fences.update(fences)
         await self._take_up(fences)
 
@@ -191,15 +191,20 @@ class Deliverer:
             await self._sleep(pause_s)
 
     async def drain(self, grace_s: float) -> None:
-        """Starts nothing more and waits for what is under way; what does not end in time stays in the journal."""
+        """Starts nothing more and waits for what is under way. What does not end in time has an unknown outcome, which
+        is resolved when it cannot land any more."""
         self._stopping = True
         self._wake.set()
         if self._running:
             await asyncio.wait(self._running, timeout=grace_s)
+        held = self._fences
+        cut_off = {place: held[place] for places in self._running.values() for place in places if place in held}
         for task in self._running:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=1.0)
+        if cut_off:
+            await leave(self._context, self.flow, cut_off, grace_s)
 
     # --- turns --------------------------------------------------------------------------------------------------
 

@@ -111,9 +111,7 @@ class Exchanger:
                 return self._nothing_sent(connection, error, started_at)
             except NotRenewed as error:
                 return _kept_back(str(error), started_at, context.clock.now(), AWAY_S)
-            if not may_go():
-                return _kept_back(OVERTAKEN, started_at, context.clock.now())
-            sent = await self._attempt(connection, call, credential, gate, deadline_s, about)
+            sent = await self._attempt(connection, call, credential, gate, deadline_s, about, may_go)
             context.metrics.exchange(connection, type(sent.verdict).__name__.lower(), sent.ended_at - sent.started_at)
             return sent
         finally:
@@ -127,6 +125,7 @@ class Exchanger:
         gate: Gate,
         deadline_s: float,
         about: Sequence[str],
+        may_go: Callable[[], bool],
     ) -> Sent:
         context = self._context
         connector = context.connection(connection).connector
@@ -138,6 +137,8 @@ class Exchanger:
             return self._nothing_sent(connection, error, started_at)
         except Exception:
             return Sent(Refused(bug_in(f"{connector.name}'s sign", words=False)), 0, started_at, context.clock.now())
+        if not may_go():  # nothing between this and the sending takes time
+            return _kept_back(OVERTAKEN, started_at, context.clock.now())
         try:
             response = await context.transport.exchange(signed, deadline_s)
         except CredentialError as error:

@@ -26,9 +26,8 @@ RENEW_S = 2.5
 class Holder(Protocol):
     """What works on a reader's partitions beside its reading. Implemented by `deliver.Deliverer`."""
 
-    async def take(self, fences: Mapping[int, LaneFence], overtaken: Collection[int]) -> None:
-        """After they were leased, before they are read. `overtaken`: those whose last holder had not given them back,
-        and may be alive."""
+    async def take(self, fences: Mapping[int, LaneFence]) -> None:
+        """After they were leased, before they are read."""
         ...
 
     async def give_up(self, partitions: Collection[int]) -> None:
@@ -189,10 +188,7 @@ class Leases:
         async with reader.turn:
             gained = {lane: one for lane, one in gained.items() if self._leased.get(lane) is one}
             if reader.holder is not None:
-                await reader.holder.take(
-                    {lane.partition: LaneFence(lane, one.fence) for lane, one in gained.items()},
-                    {lane.partition for lane, one in gained.items() if one.overtaken},
-                )
+                await reader.holder.take({lane.partition: LaneFence(lane, one.fence) for lane, one in gained.items()})
             for lane, one in gained.items():
                 if self._leased.get(lane) is one:
                     self._taking.discard(lane)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from crossdock.core import crash, json
@@ -149,7 +149,7 @@ class Receiver:
         if result.repeated:
             crash.at("dedupe.hit")
         if result.conflicts:
-            await self._report_conflicts(connection.name, body, result.conflicts, now)
+            await self._report_conflicts(work, result.conflicts)
         if fresh > 0:
             context.metrics.accepted(connection.name, fresh)
             if isinstance(parts, CrossdockError):
@@ -157,31 +157,37 @@ class Receiver:
         context.metrics.received(connection.name, context.clock.now() - now)
         context.signals.ring(f"inbox/{connection.name}")
 
-    async def _report_conflicts(self, name: str, body: bytes, conflicts: frozenset[str], now: float) -> None:
-        """The same identity with other content: the first one is kept, the other is quarantined beside it."""
-        for conflict in sorted(conflicts):
-            identity = digest("conflict", conflict, hashlib.sha256(body).hexdigest())
-            ref, payload = payload_of(identity, body)
-            hint = "compare it with the first one: crossdock trace " + conflict
+    async def _report_conflicts(self, came: Work, conflicts: Collection[str]) -> None:
+        """The same identity with other content: the first one is kept, the other is quarantined beside it, and so is
+        the arrival that brought it."""
+        (arrival,) = came.arrivals
+        data = {payload.ref.id: payload.data for payload in came.payloads}
+        for other in came.messages:
+            if other.id not in conflicts:
+                continue
+            identity = digest("conflict", other.id, data[other.body.id])
+            ref, payload = payload_of(identity, data[other.body.id])
+            hint = "compare it with the first one: crossdock trace " + other.id
             message = Message(
                 id=identity,
-                arrival_id=digest("arrival", name, ref.sha256),
-                connection=name,
+                arrival_id=arrival.id,
+                connection=arrival.connection,
                 topic="",
-                order_hint=conflict,
+                order_hint=other.id,
                 content_hash=ref.sha256,
                 body=ref,
-                received_at=now,
+                received_at=arrival.received_at,
                 state=MessageState.QUARANTINED,
-                reason=f"conflict: message {conflict} came before with other content; {hint}",
+                reason=f"conflict: message {other.id} came before with other content; {hint}",
             )
             work = Work(
                 id=self._context.work_id(),
-                payloads=(payload,),
+                payloads=(payload, Payload(arrival.payload, data[arrival.payload.id])),
+                arrivals=came.arrivals,
                 messages=(message,),
             )
             await self._context.store.apply(work)
-        self._context.metrics.quarantined(name, len(conflicts))
+        self._context.metrics.quarantined(arrival.connection, len(conflicts))
 
 
 def arrival_work(

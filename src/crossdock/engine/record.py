@@ -114,12 +114,14 @@ class Record:
         """Commits the intent. None when it did not hold: another creator was first, or a person moved the delivery."""
         draft = self.draft
         if known is None:
-            exchange = self.exchange(call)
+            exchange = replace(self.exchange(call), why=self._context.worker)
             draft.exchanges.append(exchange)
         else:
             exchange = replace(known, state=ExchangeState.INTENT, attempts=known.attempts + 1)
             draft.exchange_moves.append(
-                ExchangeMove(known.id, known.state, ExchangeState.INTENT, attempts=exchange.attempts)
+                ExchangeMove(
+                    known.id, known.state, ExchangeState.INTENT, why=self._context.worker, attempts=exchange.attempts
+                )
             )
         carried = {outbound.id for outbound in self.carried(call)}
         for item in self.items:

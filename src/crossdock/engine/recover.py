@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 
 from crossdock.core.delivery import Delivery, Exchange, ExchangeState
 from crossdock.core.effects import EffectClass
+from crossdock.core.errors import StoreError
 from crossdock.core.flow import Flow
 from crossdock.core.states import DeliveryState, WaitingFor
 from crossdock.core.transport import STRAY_S
@@ -13,16 +16,44 @@ from crossdock.core.work import Committed, DeliveryMove, ExchangeMove, LaneFence
 from crossdock.engine.context import Context
 
 PAGE = 500
-WHY = "the hub stopped while this was under way"
-OVERTAKEN = "another worker was cut off while this was under way"
+LEAVING_S = 2.0
+KILLED = "the hub stopped while this was under way"
+ANOTHER_S = "another worker was lost while this was under way"
+CUT_OFF = "the hub was stopped before there was an answer"
 _LATE_IS_A_REPEAT = frozenset({EffectClass.NATIVE_KEY, EffectClass.INBOX})
 """Where a request that comes when all is over changes nothing."""
 
 
-async def recover(context: Context, flow: Flow, fences: Mapping[int, LaneFence], overtaken: Collection[int]) -> int:
+async def recover(context: Context, flow: Flow, fences: Mapping[int, LaneFence]) -> int:
     """Every delivery of these partitions that was `sending` is `resolving` now, or waits for its turn again when
-    nothing was on its way. Returns how many there were. In those that were `overtaken` the last holder may be alive:
-    what it began before its time was over is waited for, where it would do harm to come late."""
+    nothing was on its way. Returns how many there were. What this worker sent in an earlier life has ended with that
+    life. Another worker may be alive: what it began before its time was over is waited for, where it would do harm to
+    come late."""
+
+    def read(under_way: Sequence[Exchange]) -> tuple[str, float]:
+        theirs = any(one.why != context.worker for one in under_way)
+        return (ANOTHER_S, _longest_s(flow, under_way)) if theirs else (KILLED, 0.0)
+
+    return await _reopen(context, flow, fences, read)
+
+
+async def leave(context: Context, flow: Flow, fences: Mapping[int, LaneFence], grace_s: float) -> None:
+    """What a hub that stops cuts off in these partitions, after so long: so that whoever comes next does not look too
+    soon. What cannot be written now is left as by a crash."""
+
+    def read(under_way: Sequence[Exchange]) -> tuple[str, float]:
+        return CUT_OFF, max(_longest_s(flow, under_way) - grace_s, 0.0)
+
+    with contextlib.suppress(StoreError, TimeoutError):
+        async with asyncio.timeout(LEAVING_S):
+            await _reopen(context, flow, fences, read)
+
+
+Read = Callable[[Sequence[Exchange]], tuple[str, float]]
+"""What was under way → (why it is unknown, how long it may be under way still)."""
+
+
+async def _reopen(context: Context, flow: Flow, fences: Mapping[int, LaneFence], read: Read) -> int:
     total = 0
     partitions = set(fences)
     while partitions:
@@ -33,35 +64,37 @@ async def recover(context: Context, flow: Flow, fences: Mapping[int, LaneFence],
             break
         for row in rows:
             journal = await context.store.exchanges([row.batch or row.id])
-            now = context.clock.now()
-            ended_at = now + _under_way_s(flow) if row.partition in overtaken else now
-            why = OVERTAKEN if row.partition in overtaken else WHY
-            work = _reopened(context.work_id(), row, journal, why, ended_at, fences[row.partition])
-            if not isinstance(await context.store.apply(work), Committed):
+            work = _reopened(context.work_id(), row, journal, read, context.clock.now(), fences[row.partition])
+            result = await context.store.apply(work)
+            if not isinstance(result, Committed) and isinstance(result.guard, LaneFence):
                 partitions.discard(row.partition)  # lost meanwhile: its next holder does it
-        total += len(rows)
+            total += isinstance(result, Committed)
     return total
 
 
-def _under_way_s(flow: Flow) -> float:
-    """How long a request of a worker whose time is over may still be."""
-    return 0.0 if flow.action.effects[:1] and flow.action.effects[0] in _LATE_IS_A_REPEAT else flow.deadline_s + STRAY_S
+def _longest_s(flow: Flow, under_way: Sequence[Exchange]) -> float:
+    """How long one of these may be under way, as far as that matters."""
+    matters = any(one.effect not in _LATE_IS_A_REPEAT for one in under_way)
+    return flow.deadline_s + STRAY_S if matters else 0.0
 
 
 def _reopened(
-    work_id: str, row: Delivery, journal: Sequence[Exchange], why: str, ended_at: float, fence: LaneFence
+    work_id: str, row: Delivery, journal: Sequence[Exchange], read: Read, now: float, fence: LaneFence
 ) -> Work:
-    """A batch is composed anew: its action is an upsert, which a repeat does not harm. `ended_at`: when the last of its
-    requests has ended."""
-    open_exchanges = [exchange for exchange in journal if exchange.state is ExchangeState.INTENT]
+    """A batch is composed anew: its action is an upsert, which a repeat does not harm. The first of its deliveries ends
+    its request, and the others find that."""
+    under_way = [exchange for exchange in journal if exchange.state is ExchangeState.INTENT]
+    why, wait_s = read(under_way)
     moves = tuple(
-        ExchangeMove(exchange.id, exchange.state, ExchangeState.UNKNOWN, why=why, ended_at=ended_at)
-        for exchange in open_exchanges
+        ExchangeMove(exchange.id, exchange.state, ExchangeState.UNKNOWN, why=why, ended_at=now + wait_s)
+        for exchange in under_way
     )
     if row.batch:
-        move = DeliveryMove(row.id, row.state, DeliveryState.RETRYING, reason=why, due_at=ended_at, batch="")
-    elif open_exchanges:
-        move = DeliveryMove(row.id, row.state, DeliveryState.RESOLVING, reason=why, due_at=ended_at)
+        ended = [exchange.ended_at for exchange in journal if exchange.state is ExchangeState.UNKNOWN]
+        due_at = max([now + wait_s, *ended])
+        move = DeliveryMove(row.id, row.state, DeliveryState.RETRYING, reason=why, due_at=due_at, batch="")
+    elif under_way:
+        move = DeliveryMove(row.id, row.state, DeliveryState.RESOLVING, reason=why, due_at=now + wait_s)
     else:
         move = DeliveryMove(row.id, row.state, DeliveryState.WAITING, waiting_for=WaitingFor.KEY, reason=why)
     return Work(work_id, guards=(fence,), delivery_moves=(move,), exchange_moves=moves)

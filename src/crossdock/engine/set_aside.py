@@ -15,7 +15,7 @@ from crossdock.engine.whose import NotKnownYet
 
 LOOK_S = 10.0
 MOST = 1000
-"""Of a connection's quarantine, the newest, are looked through."""
+"""Of one connection's, the newest, are looked at together."""
 Record = tuple[str, str]
 """(model, id at the platform)"""
 _WHY = "it may be the record that"
@@ -46,6 +46,8 @@ class SetAside:
         self._again = again
         self._searched: frozenset[Lane] = frozenset()
         """lanes in which there is none"""
+        self._looked: frozenset[Lane] = frozenset()
+        """lanes of the last look: another's that becomes this worker's may hold some"""
         self._next_at = 0.0
         self._first: dict[Record, tuple[str, str]] = {}
         """record → (the message that told of it first, the delivery that may have made it)"""
@@ -65,14 +67,15 @@ class SetAside:
 
     async def look(self) -> None:
         held = frozenset(self._leases.positions(self._lanes))
-        if held <= self._searched or self._context.clock.now() < self._next_at:
+        soon = self._context.clock.now() < self._next_at
+        if held <= self._searched or (soon and held <= self._looked):
             return
         self._next_at = self._context.clock.now() + LOOK_S
-        self._searched = held
+        self._searched = self._looked = held
         quarantined = await self._context.store.messages(
-            connection=self._connection, state=MessageState.QUARANTINED, limit=MOST
+            connection=self._connection, state=MessageState.QUARANTINED, reason=_WHY, limit=MOST
         )
-        waiting = [one for one in quarantined if one.reason.startswith(_WHY) and self._lanes[one.partition] in held]
+        waiting = [one for one in quarantined if self._lanes[one.partition] in held]
         await self._forget_gone({one.id for one in waiting})
         if waiting:
             self._searched = frozenset()

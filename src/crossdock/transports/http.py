@@ -26,6 +26,10 @@ from crossdock.core.wire import Http, Response, Wire
 from crossdock.transports.egress import EgressGuard
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+CLOSE_S = 0.05
+"""By so much the client's clock may be ahead of the loop's."""
+STOOD_STILL_S = 1.0
+"""Longer than it takes to prepare a request."""
 MAX_RATIO = 200
 """Decoded to encoded size above which an answer of more than a megabyte is a bomb; JSON packs to a tenth or so."""
 RATIO_FREE_BYTES = 1024 * 1024
@@ -118,18 +122,25 @@ class HttpTransport:
                 await place.slots.acquire()
         except TimeoutError:
             raise TransportError(f"{where}: all connections are busy", sent=False) from None
+        now = asyncio.get_running_loop().time
         try:
-            remaining_s = ends_at - asyncio.get_running_loop().time()
-            return await self._answer(_prepared(place.client, request, url, remaining_s), where, remaining_s)
+            begun = now()
+            remaining_s = ends_at - begun
+            prepared = _prepared(place.client, request, url, remaining_s)
+            # The client counts the deadline from here, also where the process stood still a moment ago.
+            if now() > begun + STOOD_STILL_S:
+                raise TransportError(f"{where}: the process stood still before it was sent", sent=False)
+            return await self._answer(prepared, where, ends_at, remaining_s)
         finally:
             place.slots.release()
 
-    async def _answer(self, prepared: StreamRequest, where: str, remaining_s: float) -> Response:
+    async def _answer(self, prepared: StreamRequest, where: str, ends_at: float, remaining_s: float) -> Response:
         try:
             async with prepared as answer:
                 return await self._read(answer, where)
         except PyreqwestError as error:
-            raise TransportError(f"{where}: {_reason(error, remaining_s)}", sent=_may_have_left(error)) from None
+            over = asyncio.get_running_loop().time() >= ends_at - CLOSE_S
+            raise TransportError(f"{where}: {_reason(error, remaining_s, over)}", sent=_may_have_left(error)) from None
 
     async def _read(self, answer: Answer, where: str) -> Response:
         headers = _headers(answer)
@@ -266,8 +277,8 @@ def _may_have_left(error: PyreqwestError) -> bool:
     return _NO_BYTE_LEFT not in _causes(error)
 
 
-def _reason(error: Exception, deadline_s: float = 0.0) -> str:
+def _reason(error: Exception, deadline_s: float = 0.0, over: bool = False) -> str:
     causes = _causes(error)
-    if isinstance(error, RequestTimeoutError) and _NO_BYTE_LEFT not in causes:
+    if over and isinstance(error, RequestTimeoutError) and _NO_BYTE_LEFT not in causes:
         return f"no whole answer within {deadline_s:.3g} s"
     return causes[-1] if causes else str(error)

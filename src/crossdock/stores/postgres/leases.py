@@ -27,7 +27,7 @@ _MINE = (
     " AND lanes.worker = $4"
 )
 _GIVE_BACK = _MINE.format(change="worker = '', until = {time}")
-_KEEP = f"{_MINE.format(change='until = {time} + $5::float8')} {_CHANGED}, false"
+_KEEP = f"{_MINE.format(change='until = {time} + $5::float8')} {_CHANGED}"
 _TAKE = (
     "WITH time AS MATERIALIZED (SELECT {time} AS now), free AS MATERIALIZED ("
     f" SELECT lanes.* FROM {_WISH} JOIN lanes USING (reader, stream, partition)"
@@ -35,12 +35,12 @@ _TAKE = (
     "  ORDER BY reader, stream, partition FOR UPDATE OF lanes),"
     " taken AS (UPDATE lanes SET worker = $4, until = now + $5::float8, fence = lanes.fence + 1 FROM free, time"
     "  WHERE (lanes.reader, lanes.stream, lanes.partition) = (free.reader, free.stream, free.partition)"
-    f" {_CHANGED}, free.worker <> ''),"
+    f" {_CHANGED}),"
     " made AS (INSERT INTO lanes (reader, stream, partition, position, fence, worker, until)"
     f"  SELECT wish.*, 0, 1, $4, now + $5::float8 FROM {_WISH}, time"
     "   WHERE NOT EXISTS (SELECT FROM lanes WHERE (lanes.reader, lanes.stream, lanes.partition)"
     "    = (wish.reader, wish.stream, wish.partition))"
-    f"  ON CONFLICT DO NOTHING {_CHANGED}, false)"
+    f"  ON CONFLICT DO NOTHING {_CHANGED})"
     " SELECT * FROM taken UNION ALL SELECT * FROM made"
 )
 
@@ -63,8 +63,7 @@ async def lease(connection: Any, lanes: Sequence[Lane], worker: str, for_s: floa
     for query in (_KEEP, _TAKE):
         rows = await connection.fetch(query.format(time=time), *columns, worker, for_s)
         leased |= {
-            Lane(reader, stream, place): Leased(position, fence, overtaken)
-            for reader, stream, place, position, fence, overtaken in rows
+            Lane(reader, stream, place): Leased(position, fence) for reader, stream, place, position, fence in rows
         }
         if len(leased) == len(columns[0]):
             break

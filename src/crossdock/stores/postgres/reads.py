@@ -87,12 +87,13 @@ async def read(connection: Any, after: Mapping[Lane, int], limit: int) -> list[M
 
 
 async def messages(
-    connection: Any, ids: Sequence[str], of_connection: str, state: MessageState | None, limit: int
+    connection: Any, ids: Sequence[str], of_connection: str, state: MessageState | None, reason: str, limit: int
 ) -> list[Message]:
     where = Where()
     where.add("id = ANY({}::text[])", list(ids))
     where.add("connection = {}", of_connection)
     where.add("state = {}", state)
+    where.add("starts_with(reason, {})", reason)
     query = (
         f"SELECT {MESSAGE.select} FROM messages WHERE {where} ORDER BY received_at DESC, number DESC LIMIT {limit:d}"
     )

@@ -195,9 +195,10 @@ class PostgresStore:
         *,
         connection: str = "",
         state: MessageState | None = None,
+        reason: str = "",
         limit: int = 100,
     ) -> Sequence[Message]:
-        return await self._ask(reads.messages, ids, connection, state, limit)
+        return await self._ask(reads.messages, ids, connection, state, reason, limit)
 
     async def arrival(self, arrival_id: str) -> Arrival | None:
         rows = await self._rows(f"SELECT {ARRIVAL.select} FROM arrivals WHERE id = $1", arrival_id)  # noqa: S608 - constants

@@ -38,7 +38,7 @@ def lease(
         if holder not in ("", worker) and held_until > now:
             continue
         position, fence = writer.lanes.get(lane, (0, 0))
-        leased[lane] = Leased(position, fence if holder == worker else fence + 1, holder not in ("", worker))
+        leased[lane] = Leased(position, fence if holder == worker else fence + 1)
     _TAKE.run(
         cursor,
         [

@@ -130,7 +130,7 @@ def record(cursor: apsw.Cursor, message_id: str) -> PayloadRef | None:
 
 
 def messages(
-    cursor: apsw.Cursor, ids: Sequence[str], connection: str, state: MessageState | None, limit: int
+    cursor: apsw.Cursor, ids: Sequence[str], connection: str, state: MessageState | None, reason: str, limit: int
 ) -> list[Message]:
     if ids:
         found = [
@@ -151,9 +151,13 @@ def messages(
     if state in (None, MessageState.NORMALISED):
         newest = [message for code in inboxes for message in _newest(cursor, code, state, limit)]
     else:
-        condition = "state = ? AND state <> 'normalised'" + (" AND connection = ?" if connection else "")
-        query = f"SELECT {rows.MESSAGE} FROM messages WHERE {condition} ORDER BY received_at DESC LIMIT ?"
-        values = (state, connection, limit) if connection else (state, limit)
+        condition = "state = :state AND state <> 'normalised'"
+        if connection:
+            condition += " AND connection = :connection"
+        if reason:
+            condition += " AND substr(reason, 1, length(:reason)) = :reason"
+        query = f"SELECT {rows.MESSAGE} FROM messages WHERE {condition} ORDER BY received_at DESC LIMIT :limit"
+        values = {"state": state, "connection": connection, "reason": reason, "limit": limit}
         newest = [rows.message_of(row) for row in cursor.execute(query, values)]
     newest.sort(key=lambda message: (message.received_at, message.number), reverse=True)
     return newest[:limit]

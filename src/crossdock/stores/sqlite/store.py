@@ -223,9 +223,10 @@ class SqliteStore:
         *,
         connection: str = "",
         state: MessageState | None = None,
+        reason: str = "",
         limit: int = 100,
     ) -> Sequence[Message]:
-        return await self._reads.ask(reads.messages, ids, connection, state, limit)
+        return await self._reads.ask(reads.messages, ids, connection, state, reason, limit)
 
     async def arrival(self, arrival_id: str) -> Arrival | None:
         return await self._reads.ask(reads.arrival, arrival_id)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crossdock.testing.chaos import bits, disk, filling, kills, memory, outages, partitions, power, upgrades, workers
+from crossdock.testing.chaos import (
+    bits,
+    disk,
+    filling,
+    kills,
+    memory,
+    outages,
+    partitions,
+    power,
+    standstill,
+    upgrades,
+    workers,
+)
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.simulate import Simulation, simulate
 from crossdock.testing.chaos.weather import Fault
@@ -96,6 +108,9 @@ CAMPAIGNS: dict[str, Campaign] = {
         Campaign("F11", "PostgreSQL fails under several workers", outages.outages, 1, True, 2, 4.0, workers.lacks),
         Campaign("F13", "token renewal, with kills around it", _tokens, least=30),
         Campaign("F15", "a hub that stands still until another has its place", _zombies, least=30),
+        Campaign(
+            "F15P", "workers that stand still, and are replaced", standstill.standstills, 1, True, 2, 4.0, workers.lacks
+        ),
         Campaign("F17", "any steps in any order, against a model", _steps, weight=2.0),
         Campaign("F17P", "the same on PostgreSQL", _steps_on_postgres, weight=2.0, lacks=workers.lacks),
         Campaign("F16", "upgrades of a full store, killed on the way", upgrades.sqlite_stores, alone=True),

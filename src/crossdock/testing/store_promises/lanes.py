@@ -43,14 +43,11 @@ class Lanes:
         await store.lease([lane], "one", 5.0, 5.0)
         assert lane in await store.lease([lane], "two", 30.0, 5.0)
 
-    async def test_who_takes_a_lane_is_told_whether_its_holder_had_given_it_back(self, store: Store) -> None:
+    async def test_whoever_takes_again_what_it_gave_back_has_a_higher_fence(self, store: Store) -> None:
         lane = a.lane(3)
-        assert not (await store.lease([lane], "one", 30.0, 0.0))[lane].overtaken
-        assert not (await store.lease([lane], "one", 60.0, 31.0))[lane].overtaken
-        assert (await store.lease([lane], "two", 99.0, 61.0))[lane].overtaken
-        assert not (await store.lease([lane], "two", 99.0, 62.0))[lane].overtaken
-        await store.lease([lane], "two", 63.0, 63.0)
-        assert not (await store.lease([lane], "three", 99.0, 63.0))[lane].overtaken
+        first = (await store.lease([lane], "one", 30.0, 0.0))[lane]
+        assert await store.lease([lane], "one", 5.0, 5.0) == {}
+        assert (await store.lease([lane], "one", 40.0, 6.0))[lane].fence > first.fence
 
     async def test_of_many_who_ask_at_once_one_holds_a_lane(self, store: Store) -> None:
         lane = a.lane(3)

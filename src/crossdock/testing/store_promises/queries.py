@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from crossdock.core.delivery import Delivery
 from crossdock.core.ids import partition_of
 from crossdock.core.states import SETTLED, DeliveryState, MessageState, WaitingFor
@@ -25,7 +27,12 @@ class Queries:
         await commit(store, "w2", messages=(a.message("t", connection="till", state=MessageState.QUARANTINED),))
         found = await store.messages(connection="shop", state=MessageState.QUARANTINED, limit=3)
         assert [row.received_at for row in found] == [5.0, 4.0, 3.0]
-        every = await store.messages(state=MessageState.QUARANTINED)
+        odd = replace(a.message("odd", state=MessageState.QUARANTINED), reason="it may be % one_")
+        await commit(store, "w3", messages=(odd, replace(odd, id="other", reason="it may be what one?")))
+        found = await store.messages(connection="shop", state=MessageState.QUARANTINED, reason="it may be % one_")
+        assert [row.id for row in found] == [odd.id]
+        assert not await store.messages(connection="till", state=MessageState.QUARANTINED, reason="it may")
+        every = await store.messages(state=MessageState.QUARANTINED, reason="because")
         assert len(every) == 7
         assert every[0].connection == "till"
 
