@@ -15,7 +15,7 @@ import pytest
 from crossdock.core.errors import StoreError
 from crossdock.core.work import CellWrite, Work
 from crossdock.stores import open_store
-from crossdock.stores.sqlite import SqliteStore, checkpoint, opening
+from crossdock.stores.sqlite import SqliteStore, opening
 from crossdock.testing.disks import sqlite
 from crossdock.testing.store_promises.samples import commit
 
@@ -88,13 +88,13 @@ async def test_commits_are_durable_by_settings(path: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize(("disk_bytes", "pages"), [(48 << 20, 768), (1 << 40, checkpoint.CHECKPOINT_PAGES)])
+@pytest.mark.parametrize(("disk_bytes", "pages"), [(48 << 20, 768), (1 << 40, opening.CHECKPOINT_PAGES)])
 async def test_g17_the_log_takes_no_large_part_of_a_small_disk(
     path: Path, monkeypatch: pytest.MonkeyPatch, disk_bytes: int, pages: int
 ) -> None:
     """Else it fills the disk by itself, and there is no room to fold it."""
     monkeypatch.setattr(os, "statvfs", lambda folder: SimpleNamespace(f_blocks=disk_bytes // 4096, f_frsize=4096))
-    assert checkpoint.most_pages(str(path)) == pages
+    assert opening._most_pages(str(path)) == pages
 
 
 # --- migrations -------------------------------------------------------------------------------------------------

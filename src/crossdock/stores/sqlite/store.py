@@ -22,11 +22,10 @@ from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Entity, NotCommitted, Work
 from crossdock.core.xref import CrossReference
 from crossdock.stores.sqlite import reads
-from crossdock.stores.sqlite.checkpoint import Beside
 from crossdock.stores.sqlite.damage import damage
 from crossdock.stores.sqlite.disk import Room
 from crossdock.stores.sqlite.leases import lease
-from crossdock.stores.sqlite.opening import MEMORY, Holder, connect_beside, connect_reader, connect_writer, unusable
+from crossdock.stores.sqlite.opening import MEMORY, Holder, connect_reader, connect_writer, unusable
 from crossdock.stores.sqlite.queue import Executor, Inline, Threaded
 from crossdock.stores.sqlite.retention import prune
 from crossdock.stores.sqlite.writer import Writer
@@ -122,14 +121,9 @@ class SqliteStore:
             connection = connect_writer(name)
             try:
                 writer = Writer(connection, name, now or steady_clock())
-                if executor == "thread":
-                    writer.fold_beside(Beside(name, connect_beside(name)))
             except apsw.Error as error:
                 connection.close()
                 raise unusable(name, error) from error
-            except StoreError:
-                connection.close()
-                raise
         except BaseException:
             self._let_go()
             raise

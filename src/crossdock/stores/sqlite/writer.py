@@ -13,7 +13,6 @@ from crossdock.core.lanes import Lane
 from crossdock.core.work import Committed, NotCommitted, Work
 from crossdock.stores.batch import Batch
 from crossdock.stores.facts import Head, wanted
-from crossdock.stores.sqlite.checkpoint import Beside
 from crossdock.stores.sqlite.damage import damage
 from crossdock.stores.sqlite.lookup import look_up
 from crossdock.stores.sqlite.writes import write
@@ -32,7 +31,6 @@ class Writer:
 
     def __init__(self, connection: apsw.Connection, path: str, now: Callable[[], float]) -> None:
         self._connection = connection
-        self._beside: Beside | None = None
         self._cursor = connection.cursor()
         self._path = path
         self._now = now
@@ -44,11 +42,6 @@ class Writer:
         self.was_full = False
         """what was put off last found no room; else somebody else was writing"""
         self._remember()
-
-    def fold_beside(self, beside: Beside) -> None:
-        """Its log, until the end, in place of what the connection does about it by itself."""
-        self._beside = beside
-        self._connection.set_wal_hook(beside)
 
     def apply(self, works: Sequence[Work]) -> list[Answer]:
         """One commit for all of them; an answer for each. Never raises for what a Work or the disk did."""
@@ -121,8 +114,6 @@ class Writer:
         return self._streams
 
     def close(self) -> None:
-        if self._beside is not None:
-            self._beside.stop()
         if self.was_full:
             self._keep_log()
         self._connection.close()

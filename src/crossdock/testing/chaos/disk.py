@@ -17,7 +17,7 @@ import apsw
 from crossdock.core.errors import StoreError
 from crossdock.core.lanes import lanes_of
 from crossdock.core.work import Count, Work
-from crossdock.stores.sqlite import SqliteStore, checkpoint
+from crossdock.stores.sqlite import SqliteStore, opening
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.disks import sqlite, under_the_store
 from crossdock.testing.store_promises import samples as a
@@ -89,13 +89,13 @@ class _File(apsw.VFSFile):
 
 @contextlib.contextmanager
 def _disk(fails: tuple[int, type[apsw.Error]] | None = None) -> Iterator[Disk]:
-    before = checkpoint.CHECKPOINT_PAGES
-    checkpoint.CHECKPOINT_PAGES = CHECKPOINT_PAGES
+    before = opening.CHECKPOINT_PAGES
+    opening.CHECKPOINT_PAGES = CHECKPOINT_PAGES
     try:
         with under_the_store(Disk(fails)) as disk:
             yield disk
     finally:
-        checkpoint.CHECKPOINT_PAGES = before
+        opening.CHECKPOINT_PAGES = before
 
 
 def work(name: str) -> Work:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from crossdock.core.errors import StoreError
-from crossdock.stores.sqlite import SqliteStore, checkpoint
+from crossdock.stores.sqlite import SqliteStore, opening
 from crossdock.testing.chaos import mounted, planted
 from crossdock.testing.chaos.disk import judge, work
 from crossdock.testing.chaos.ledger import Ledger
@@ -39,7 +39,7 @@ SIZES = {"ext4": 96 << 20, "xfs": 320 << 20}
 """Of the files that they are in; xfs takes no less."""
 WRITERS = 8
 """Works under way at once"""
-CHECKPOINTS = (24, 200, checkpoint.CHECKPOINT_PAGES)
+CHECKPOINTS = (24, 200, opening.CHECKPOINT_PAGES)
 ENDED = b"ended\n"
 
 
@@ -174,7 +174,7 @@ async def _write(path: Path, name: str, says: IO[str]) -> None:
 
 
 if __name__ == "__main__":
-    checkpoint.CHECKPOINT_PAGES = int(sys.argv[1])
+    opening.CHECKPOINT_PAGES = int(sys.argv[1])
     with contextlib.ExitStack() as changed:
         if "unflushed" in sys.argv:
             changed.enter_context(planted.PLANTS["normal-sync"].planted())
