@@ -67,9 +67,9 @@ QUERIES: dict[str, Callable[[Any], object]] = {
     "applied": lambda c: reads.applied(c, "w"),
     "read": lambda c: reads.read(c, {Lane("n", a.INBOX, 3): 0}, 10),
     "payloads": lambda c: reads.payloads(c, [a.ref("1")]),
-    "messages by id": lambda c: reads.messages(c, ["m"], "", None, 10),
-    "messages of a connection": lambda c: reads.messages(c, [], "shop", None, 10),
-    "quarantine": lambda c: reads.messages(c, [], "shop", MessageState.QUARANTINED, 10),
+    "messages by id": lambda c: reads.messages(c, ["m"], "", None, "", 10),
+    "messages of a connection": lambda c: reads.messages(c, [], "shop", None, "", 10),
+    "quarantine": lambda c: reads.messages(c, [], "shop", MessageState.QUARANTINED, "", 10),
     "events by id": lambda c: reads.events(c, ["e"], "", 10),
     "events by key": lambda c: reads.events(c, [], "k", 10),
     "entities": lambda c: reads.entities(c, [("a", "m", "k")]),
@@ -98,7 +98,10 @@ QUERIES: dict[str, Callable[[Any], object]] = {
 }
 A_FEW_ROWS = {
     "holds": (lambda c: deliveries(c, flow="f", states=[D.HELD, D.DEAD]), ["deliveries_for_a_person"]),
-    "all quarantine": (lambda c: reads.messages(c, [], "", MessageState.QUARANTINED, 10), ["messages_not_normalised"]),
+    "all quarantine": (
+        lambda c: reads.messages(c, [], "", MessageState.QUARANTINED, "", 10),
+        ["messages_not_normalised"],
+    ),
 }
 """They walk through an index that holds only what is asked for, or little more."""
 

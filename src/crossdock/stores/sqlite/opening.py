@@ -25,9 +25,9 @@ APPLICATION_ID = 0x58444F4B
 BUSY_MS = 10_000
 WRITER_CACHE_KIB = 65_536
 READER_CACHE_KIB = 8_192
-CHECKPOINT_PAGES = 6_000
+CHECKPOINT_PAGES = 3_000
 """Of the log, above which it is folded into the file, and everybody waits: the more pages, the longer that takes and
-the seldomer. With a million events in the file 6,000 take some 25 ms, 16,000 took 50."""
+the seldomer (docs/decisions/0003)."""
 PAGE_BYTES = 4096
 LOG_PART_OF_DISK = 16
 """One such part of the disk may be the log's."""
