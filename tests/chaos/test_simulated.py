@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crossdock.core.crash import POINTS
+from crossdock.engine import recover
 from crossdock.testing.chaos.ledger import Ledger
 from crossdock.testing.chaos.simulate import REAL_ONLY, simulate
 
@@ -37,3 +38,12 @@ def test_hubs_died_at_every_crash_point_that_a_simulation_has(total: Ledger) -> 
 
 def test_the_same_seed_gives_the_same_run() -> None:
     assert vars(simulate(7)) == vars(simulate(7))
+
+
+@pytest.mark.timeout(120)
+def test_a_successor_that_does_not_wait_for_what_a_lost_worker_began_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else nothing says that F15 tries it: what stood still, or was cut off, seldom sends at the wrong moment."""
+    monkeypatch.setattr(recover, "_longest_s", lambda *_: 0.0)
+    assert any(simulate(seed, zombies=True).wrong for seed in range(300))
