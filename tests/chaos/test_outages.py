@@ -9,7 +9,7 @@ import pytest
 from crossdock.testing.chaos import outages, workers
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_g18_a_server_that_dies_or_ends_or_lacks_connections_costs_nothing_and_intake_says_503(
     needs: Callable[[str], None],
 ) -> None:

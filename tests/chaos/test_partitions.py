@@ -9,7 +9,7 @@ import pytest
 from crossdock.testing.chaos import partitions
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_workers_that_are_cut_off_lose_and_double_nothing(needs: Callable[[str], None]) -> None:
     needs(partitions.lacks())
     ledger = partitions.partitions(1, flaps=1, cut_s=(1.0, 3.0))

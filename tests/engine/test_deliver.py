@@ -631,6 +631,25 @@ def test_a_dead_destination_opens_its_breaker_and_the_backlog_stays_in_the_strea
     on_stage(play, flow("put", in_flight=4, retry=RetryPolicy(attempts=50)))
 
 
+def test_g07_keys_that_fail_for_good_do_not_keep_a_well_destination_shut() -> None:
+    """They open the breaker; whether it may close again shows one that was not tried yet."""
+
+    async def play(here: Stage) -> None:
+        for number in range(6):
+            here.platform.faults[f"/put/in:bad{number}"] = [500] * 1000
+            await here.send({"id": f"bad{number}", "value": "bad"})
+        await here.clock.sleep(10.0)
+        assert here.hub.exchanger.trouble("fake.example")
+        for number in range(20):
+            await here.send({"id": f"good{number}", "value": f"good{number}"})
+            await here.clock.sleep(3.0)
+        await here.clock.sleep(60.0)
+        there = [value for value in here.platform.effects if value != "bad"]
+        assert sorted(there) == sorted(f"good{number}" for number in range(20))
+
+    on_stage(play, flow("put", retry=RetryPolicy(attempts=1000, max_delay_s=1.0)))
+
+
 class TestWhatAPersonDecides:
     def test_a_dead_delivery_is_retried_with_new_bytes(self) -> None:
         async def play(here: Stage) -> None:

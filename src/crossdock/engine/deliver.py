@@ -24,7 +24,7 @@ from crossdock.engine.fetch import Fetcher
 from crossdock.engine.item import Item
 from crossdock.engine.journal import Journal
 from crossdock.engine.leases import Leases
-from crossdock.engine.line import NEVER, NOBODY, Line
+from crossdock.engine.line import NEVER, NOBODY, Line, untried_first
 from crossdock.engine.links import LinkBoard
 from crossdock.engine.prepare import Prepared
 from crossdock.engine.record import Rooms
@@ -215,6 +215,8 @@ class Deliverer:
         gate = await self._exchanger.gate(self.flow.connection)
         if gate.breaker.is_open and self._running:
             return 1.0
+        if gate.breaker.is_open:
+            untried_first(self._ready, self._lines)
         return max(gate.probe_s(), gate.held_off_s)
 
     async def _sleep(self, pause_s: float) -> None:
