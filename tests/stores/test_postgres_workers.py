@@ -226,7 +226,7 @@ async def test_g10_the_fence_of_a_lost_lane_is_refused_at_every_worker(workers: 
     lane = a.lane(3)
     old = (await workers[0].lease([lane], "one", 30.0, 0.0))[lane]
     assert await workers[1].lease([lane], "two", 30.0, 0.0) == {}
-    await workers[0].lease([lane], "one", 0.0, 0.0)
+    await workers[0].lease([lane], "one", 1e-6, 0.0)
     new = (await workers[1].lease([lane], "two", 30.0, 0.0))[lane]
     assert new.fence > old.fence
     moved = (Position(lane, 5),)

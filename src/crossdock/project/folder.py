@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -38,10 +39,13 @@ class Folder:
         return [name for name in found if name.endswith(suffix)]
 
     def exists(self, name: str) -> bool:
+        """Raises ProjectError where that cannot be told."""
         try:
             return (self.root / name).exists()
-        except OSError:
-            return False  # no file can have such a name
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise ProjectError([Problem(name, 0, 0, f"cannot be looked at: {error.strerror}")]) from None
+            return False
 
     def path(self, name: str, largest_bytes: int = LARGEST_BYTES) -> Path:
         """Where the file is, once it is known to be a plain file inside the project. Raises ProjectError."""

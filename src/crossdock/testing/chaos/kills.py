@@ -29,8 +29,6 @@ FAILURES_SAVED = 0.05
 """Ten times as rare under load."""
 POINT_WITHIN_S = 10.0
 """A hub that has not come to its point by then is killed where it is."""
-LEASED_S = 35.0
-"""On PostgreSQL it first waits until the lanes of the one before are free."""
 LOG_BYTES = 9_000_000
 LOGFULS = 8
 """Bodies that fill the store's log until it is copied into its file."""
@@ -80,7 +78,7 @@ def _trial(chance: random.Random, points: Sequence[str], store: str = "") -> Led
         for point in points:
             there.trouble = chance.choice((0.0, 0.1, 0.3))
             there.busy = 0.5 if point == "retry.scheduled" else 0.0
-            if _life(project, senders, there, point, chance, POINT_WITHIN_S + (LEASED_S if store else 0.0)):
+            if _life(project, senders, there, point, chance, POINT_WITHIN_S):
                 ledger.kills[point or "moment"] += 1
         there.trouble = there.busy = 0.0
         finish_and_decide(ledger, project, senders, there, ALL)

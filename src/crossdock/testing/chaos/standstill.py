@@ -15,7 +15,7 @@ from crossdock.testing.chaos.workers import Trial
 from crossdock.testing.services import Postgres
 
 TIMEOUTS_S = (5, 20)
-"""Of a request: a successor waits so long, and ten seconds more, for what an overtaken worker may have under way. The
+"""Of a request: a successor waits so long, and half a minute more, for what an overtaken worker may have under way. The
 longer one is longer than a lease."""
 DAWDLES, DAWDLE = 0.1, 0.8
 """Of so many requests the destinations take up to this part of it."""
