@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,15 @@ def interrupt_when_it_runs(hub: HubProcess) -> threading.Thread:
     return thread
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Interrupts, also where a shell that started the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_hub_that_is_just_starting_ends_when_the_test_is_interrupted(tmp_path: Path) -> None:
     hub = HubProcess(tmp_path, within=SILENT)
     thread = interrupt_when_it_runs(hub)
