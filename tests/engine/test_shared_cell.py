@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -26,11 +25,6 @@ SHARED = some.builds(
 @given(some.builds(Entry, SHARED, some.just({"in": 3}), some.just([("event", "nothing new")])))
 def test_what_is_known_of_an_entity_comes_back_as_it_was(entry: Entry) -> None:
     assert entry_of(Cell(1, kept(entry))) == entry
-
-
-def test_what_an_earlier_release_knew_is_known() -> None:
-    old = Entry(Shared({"name": "N"}, ours={"in": (State({"name": "N"}, "7"),)}), {"in": 3}, [("event", "nothing new")])
-    assert entry_of(Cell(1, msgspec.json.encode(old))) == old
 
 
 def test_many_writes_of_a_large_record_that_change_little_take_little_room() -> None:

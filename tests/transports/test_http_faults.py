@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import os
 import socket
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from crossdock.core.errors import TransportError
 from crossdock.core.transport import STRAY_S
 from crossdock.core.wire import Http, Response
+from crossdock.transports import http
 from crossdock.transports.egress import EgressGuard
 from crossdock.transports.http import HttpTransport
 
@@ -73,6 +75,31 @@ async def test_what_a_cut_network_holds_up_is_given_up(raw_server: Any) -> None:
     async with raw_server(look) as server:
         await ask(server.port)
     assert found == {int(STRAY_S * 1000)}
+
+
+async def test_a_process_that_stood_still_sends_nothing_of_what_it_had_prepared(
+    raw_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client would count its deadline from then on, and a successor does not wait for that."""
+    prepare = http._prepared
+
+    def stopped(*arguments: Any) -> Any:
+        prepared = prepare(*arguments)
+        time.sleep(0.02)
+        return prepared
+
+    async def answer(line: Any) -> None:
+        await line.request()
+        await line.answer(b"{}")
+
+    monkeypatch.setattr(http, "_prepared", stopped)
+    async with raw_server(answer) as server:
+        await ask(server.port)
+        monkeypatch.setattr(http, "STOOD_STILL_S", 0.01)
+        error = await fails(server.port)
+        assert len(server.requests) == 1
+    assert error.sent is False
+    assert "stood still" in error.what
 
 
 # --- certainly not sent -----------------------------------------------------------------------------------------------

@@ -79,9 +79,9 @@ async def assembled(project: Project, *, worker: str = "", role: str = "all") ->
         custody = Custody(hub, vault, project.accounts, project.folder)
         yield Assembly(project, hub, Acts(hub, custody, redactor), vault, metrics, redactor)
     finally:
-        await transport.close()
-        await store.close()
-        held.close()
+        with held:
+            await transport.close()
+            await store.close()
 
 
 def missing(connection: Connection, credential: Credential) -> list[str]:

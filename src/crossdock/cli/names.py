@@ -16,7 +16,7 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Name:
-    """Of this project's hub on this machine, from here until `release`: its next life has it again. A second hub that
+    """Of this project's hub on this machine, while the block lasts: its next life has it again. A second hub that
     runs meanwhile, in the same folder or in a copy of it elsewhere, has another. Held by a lock on a file, also by
     every process that `locks` was handed to: a name is free when the last of them has ended."""
 

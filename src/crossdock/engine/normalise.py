@@ -23,7 +23,7 @@ from crossdock.core.states import MessageState
 from crossdock.core.wire import PayloadRef
 from crossdock.core.work import Committed, Count, Entity, LaneFence, MessageMove, Payload, Position, Work
 from crossdock.core.xref import CrossReference
-from crossdock.engine import set_aside
+from crossdock.engine import look_alikes
 from crossdock.engine.bounces import WHY as LOOP
 from crossdock.engine.bounces import Bounces
 from crossdock.engine.bugs import bug_in
@@ -73,7 +73,7 @@ class Normaliser:
         self._merger = Merger(context, connection.name)
         self._bounces = Bounces()
         self.lanes = lanes_of("normalise", f"inbox/{connection.name}")
-        self._set_aside = set_aside.SetAside(context, connection.name, self.lanes, leases, self.again)
+        self._look_alikes = look_alikes.LookAlikes(context, connection.name, self.lanes, leases, self.again)
         self._not_before: dict[Lane, float] = {}
         self._fetching: dict[asyncio.Task[None], set[Lane]] = {}
         self._aside: set[Lane] = set()
@@ -98,7 +98,7 @@ class Normaliser:
             await self._context.signals.wait(self._signal, 1.0)
             return
         await self._give_way()
-        await self._set_aside.look()
+        await self._look_alikes.look()
         now = self._context.clock.now()
         held = self._leases.positions(self.lanes)
         free = held.keys() - self._aside
@@ -325,11 +325,11 @@ class Normaliser:
             link = await self._whose.changed(
                 self._account, *record, data, values=own_words, version=version, came_at=message.received_at
             )
-            if maker := self._set_aside.behind(message, record):
+            if maker := self._look_alikes.behind(message, record):
                 raise MayBeOurs(maker)
         except MayBeOurs as doubt:
-            self._set_aside.note(message, record, doubt.delivery)
-            raise Quarantine(set_aside.why(doubt.delivery)) from None
+            self._look_alikes.note(message, record, doubt.delivery)
+            raise Quarantine(look_alikes.why(doubt.delivery)) from None
         return link
 
     async def _partition(self, named: Any, key: str) -> str:

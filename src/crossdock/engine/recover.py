@@ -17,8 +17,9 @@ from crossdock.engine.context import Context
 
 PAGE = 500
 LEAVING_S = 2.0
+"""of a stop, for what it cuts off"""
 KILLED = "the hub stopped while this was under way"
-ANOTHER_S = "another worker was lost while this was under way"
+LOST = "another worker was lost while this was under way"
 CUT_OFF = "the hub was stopped before there was an answer"
 _LATE_IS_A_REPEAT = frozenset({EffectClass.NATIVE_KEY, EffectClass.INBOX})
 """Where a request that comes when all is over changes nothing."""
@@ -32,7 +33,7 @@ async def recover(context: Context, flow: Flow, fences: Mapping[int, LaneFence])
 
     def read(under_way: Sequence[Exchange]) -> tuple[str, float]:
         theirs = any(one.why != context.worker for one in under_way)
-        return (ANOTHER_S, _longest_s(flow, under_way)) if theirs else (KILLED, 0.0)
+        return (LOST, _longest_s(flow, under_way)) if theirs else (KILLED, 0.0)
 
     return await _reopen(context, flow, fences, read)
 

@@ -31,7 +31,7 @@ class _Step(Struct, omit_defaults=True):
 
 
 class _Kept(Entry, omit_defaults=True):
-    """Its `shared.ours` is empty, but for a cell that an earlier release wrote."""
+    """Its `shared.ours` is empty."""
 
     ours: dict[str, list[_Step]] = field(default_factory=dict)
 
@@ -40,7 +40,7 @@ def entry_of(cell: Cell | None) -> Entry:
     if cell is None:
         return Entry()
     kept = msgspec.json.decode(cell.value, type=_Kept)
-    ours = {**kept.shared.ours, **{connection: _states(steps) for connection, steps in kept.ours.items()}}
+    ours = {connection: _states(steps) for connection, steps in kept.ours.items()}
     return Entry(replace(kept.shared, ours=ours), kept.folded, kept.told)
 
 

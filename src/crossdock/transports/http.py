@@ -124,11 +124,11 @@ class HttpTransport:
             raise TransportError(f"{where}: all connections are busy", sent=False) from None
         now = asyncio.get_running_loop().time
         try:
-            begun = now()
-            remaining_s = ends_at - begun
+            began_at = now()
+            remaining_s = ends_at - began_at
             prepared = _prepared(place.client, request, url, remaining_s)
             # The client counts the deadline from here, also where the process stood still a moment ago.
-            if now() > begun + STOOD_STILL_S:
+            if now() > began_at + STOOD_STILL_S:
                 raise TransportError(f"{where}: the process stood still before it was sent", sent=False)
             return await self._answer(prepared, where, ends_at, remaining_s)
         finally:

@@ -28,7 +28,7 @@ def why(delivery: str) -> str:
     )
 
 
-class SetAside:
+class LookAlikes:
     """One connection's, in the lanes that this worker holds."""
 
     def __init__(
